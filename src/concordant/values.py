@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from functools import lru_cache, partial
 from itertools import chain, compress, count
@@ -33,6 +33,7 @@ __all__ = [
     "Canon",
     "Unstorable",
     "alike",
+    "are_texts",
     "canonical",
     "canonical_of",
     "canonical_texts",
@@ -356,7 +357,7 @@ def alike(one: Any, other: Any) -> bool:
         differs = next(compress(count(), map(ne, one, other)), None)
         if len(one) != len(other) or (differs is not None and not alike(one[differs], other[differs])):
             return False
-    if type(one) is type(other) is dict and _TEXT.issuperset(map(type, chain(one.values(), other.values()))):
+    if type(one) is type(other) is dict and are_texts(chain(one.values(), other.values())):
         return bool(one == other)
     return same(encode(one), encode(other))
 
@@ -417,7 +418,7 @@ def _check(value: Any, path: Path, depth: int) -> None:
             Fault(path[:3], f"nested deeper than {MAX_DEPTH} levels", "Flatten the value or store it as text")
         )
     if isinstance(value, dict):
-        if not (_TEXT.issuperset(map(type, value)) and "".join(value).isascii()):
+        if not (are_texts(value) and "".join(value).isascii()):
             for key in value:
                 _check_key(key, path)
         if not _SCALARS.issuperset(map(type, value.values())):
@@ -442,6 +443,11 @@ def _check_key(key: Any, path: Path) -> None:
         )
     if not key.isascii():
         check_text(key, (*path, key))
+
+
+def are_texts(values: Iterable[Any]) -> bool:
+    """Tells whether all of some values are plain text."""
+    return _TEXT.issuperset(map(type, values))
 
 
 def is_json(value: Any, depth: int = MAX_DEPTH) -> bool:

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from concordant.schema.annotations import adapter_of, forms_of, members_of
 from concordant.schema.models import fields_in, is_instance, is_model
 from concordant.schema.sparse import holds_records, whole_records, without_defaults
-from concordant.values import JSON, canonical, decode, encode
+from concordant.values import JSON, are_texts, canonical, decode, encode
 
 __all__ = [
     "LENIENT",
@@ -165,7 +165,7 @@ def are_surely_same(one: Any, other: Any) -> bool:
     if isinstance(one, BaseModel):
         return are_surely_same(one.__dict__, other.__dict__) and one.__pydantic_extra__ == other.__pydantic_extra__
     if kind in (set, frozenset):
-        return bool(one == other) and _are_texts(one) and _are_texts(other)
+        return bool(one == other) and are_texts(one) and are_texts(other)
     if kind is dict:
         return _are_surely_same_in_turn([*one], [*other]) and _are_surely_same_in_turn(
             [*one.values()], [*other.values()]
@@ -176,16 +176,9 @@ def are_surely_same(one: Any, other: Any) -> bool:
 def _are_surely_same_in_turn(some: Any, others: Any) -> bool:
     if len(some) != len(others):
         return False
-    if _are_texts(some) and _are_texts(others):
+    if are_texts(some) and are_texts(others):
         return bool(some == others)
     return all(map(are_surely_same, some, others))
-
-
-_TEXT = frozenset([str])
-
-
-def _are_texts(values: Any) -> bool:
-    return _TEXT.issuperset(map(type, values))
 
 
 def unordered(form: Any) -> JSON:

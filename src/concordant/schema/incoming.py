@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache, partial
-from itertools import count, repeat
+from itertools import count
 from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from pydantic import (
@@ -127,8 +127,10 @@ def _unwrapped_children(value: Any, field: Field, *, everything: bool, before: A
             return [*value]
         known = {_identity(item, field): item for item in before} if isinstance(before, _LISTS) else {}
         missing = None if before is None else ABSENT
-        earlier = [known.get(_identity(item, field), missing) for item in value] if known else repeat(missing)
-        return [with_identity(item, inside(item, before=was), field) for item, was in zip(value, earlier, strict=False)]
+        return [
+            with_identity(item, inside(item, before=known.get(_identity(item, field), missing)), field)
+            for item in value
+        ]
     return value
 
 
@@ -138,7 +140,7 @@ def with_identity(record: Any, told: Any, field: Field) -> Any:
     Nobody has set that, but it is another one in each record, and this one is known by it.
     """
     by = field.kind.key_field or ""
-    if (type(told) is dict and by in told) or not is_instance(record) or is_instance(told) or field.child is None:
+    if not is_instance(record) or is_instance(told) or by in told or field.child is None:
         return told  # one that has no kinds stays an instance, with all of its fields
     declared = fields_in(type(record)).get(by)
     if declared is None or declared.default_factory is None:

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError, to_jsonable_python
 
 from concordant.errors import Fault
-from concordant.schema.annotations import adapter_of, members_of, split_annotation
+from concordant.schema.annotations import adapter_of, members_of, split_annotation, stands_for
 from concordant.schema.equality import LENIENT, is_uuid
 from concordant.schema.models import fields_in, is_model
 from concordant.values import Unstorable, check_exponents, decode
@@ -56,8 +56,9 @@ def has_other_keys(annotation: Any, inside: tuple[Any, ...] = ()) -> bool:
         return True
     if is_model(bare):
         parts = tuple(info.annotation for info in fields_in(bare).values())
-    named = getattr(bare, "__supertype__", None) or getattr(bare, "__value__", None)
-    return any(has_other_keys(part, (*inside, bare)) for part in (*parts, named) if part not in (None, Ellipsis))
+    return any(
+        has_other_keys(part, (*inside, bare)) for part in (*parts, stands_for(bare)) if part not in (None, Ellipsis)
+    )
 
 
 def key_text(key: Any) -> Any:

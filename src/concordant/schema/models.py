@@ -302,25 +302,26 @@ def copied(value: Any) -> Any:
     kind = type(value)
     if kind in _IMMUTABLE:
         return value
+    if kind in _BUILT_IN and _IMMUTABLE.issuperset(map(type, value.values() if kind is dict else value)):
+        return value.copy()
     if kind is set or kind is list:
-        return value.copy() if _IMMUTABLE.issuperset(map(type, value)) else kind(map(copied, value))
+        return kind(map(copied, value))
     if kind is dict:
-        parts: Any = value.values()
-        return value.copy() if _IMMUTABLE.issuperset(map(type, parts)) else {n: copied(value[n]) for n in value}
+        return {name: copied(part) for name, part in value.items()}
     if (
         isinstance(value, BaseModel)
         and (kind.__copy__, kind.__deepcopy__) == _AS_PYDANTIC
         and not value.__pydantic_private__
     ):
         twin = value.__copy__()
-        parts = twin.__dict__
+        parts: Any = twin.__dict__
         for name, part in parts.items():
-            if type(part) not in _IMMUTABLE:
-                parts[name] = copied(part)
+            parts[name] = copied(part)
         return twin
     return deepcopy(value)
 
 
+_BUILT_IN = frozenset([set, list, dict])
 _IMMUTABLE = frozenset([str, int, float, bool, type(None), bytes])
 _AS_PYDANTIC = BaseModel.__copy__, BaseModel.__deepcopy__
 _MISSING = object()

@@ -16,7 +16,7 @@ from concordant.merge.kinds.nodes import node_value
 from concordant.merge.kinds.registry import register
 from concordant.merge.registers import Change, Path
 from concordant.merge.registers.bulk import Bulk, GivenAtOnce
-from concordant.values import ABSENT, canonical, decode, encode
+from concordant.values import ABSENT, are_texts, canonical, decode, encode
 
 __all__ = ["KeyedSet", "key_of"]
 
@@ -347,7 +347,7 @@ def _by_key(records: Any, by: str) -> dict[str, Any]:
 
 def _keys_of(records: Any, by: str) -> list[str]:
     keys = [record[by] for record in records]
-    return keys if {str}.issuperset(map(type, keys)) else [key_of(record, by) for record in records]
+    return keys if are_texts(keys) else [key_of(record, by) for record in records]
 
 
 def key_of(record: Any, by: str) -> str:

@@ -122,8 +122,6 @@ def edit_keys(
     child = field.child
     assert child is not None
     for key, item in value.items():
-        if type(item) is str and base.get(key) == item:
-            continue
         if key not in base:
             write_key(change, field, path, key, item)
         elif base[key] != item or type(base[key]) is not type(item) or isinstance(item, (dict, list, float, int)):

@@ -21,7 +21,7 @@ from concordant.merge.kinds.shape import check_node, check_register
 from concordant.merge.registers import Change, Path
 from concordant.merge.registers.bulk import Bulk, GivenAtOnce
 from concordant.merge.registers.crowds import MANY, exchange
-from concordant.values import ABSENT, alike, canonical, canonical_texts, decode, encode
+from concordant.values import ABSENT, alike, are_texts, canonical, canonical_texts, decode, encode
 
 __all__ = ["KeyedSet", "Set"]
 
@@ -124,11 +124,10 @@ class Set(Reducer, metaclass=_SetType):
     def _edit_texts(self, change: Change, field: Field, path: Path, base: list[str], value: list[str]) -> None:
         """Does what ``edit`` does for texts, each of which is its own key: only those that differ are encoded."""
         before, after = set(base), dict.fromkeys(value)
-        if after.keys() - before:
-            for place, item in enumerate(after):
-                if item not in before:
-                    text = encode(item, (field.name,))
-                    change.replace((*path, text.decode()), text, field.canon, place=place)
+        for place, item in enumerate(after):
+            if item not in before:
+                text = encode(item, (field.name,))
+                change.replace((*path, text.decode()), text, field.canon, place=place)
         gone = before - after.keys()
         if gone and not self.grow_only:
             _remove(change, field, path, [item for item in base if item in gone])
@@ -187,11 +186,8 @@ class Set(Reducer, metaclass=_SetType):
 _CONTAINERS = (set, frozenset, list, tuple)
 
 
-_TEXT = frozenset([str])
-
-
 def _is_text(elements: Any) -> bool:
-    return isinstance(elements, list) and _TEXT.issuperset(map(type, elements))
+    return isinstance(elements, list) and are_texts(elements)
 
 
 def _places(field: Field, text: Any) -> set[bytes]:
