@@ -310,7 +310,7 @@ def copied(value: Any) -> Any:
         return {name: copied(part) for name, part in value.items()}
     if (
         isinstance(value, BaseModel)
-        and (kind.__copy__, kind.__deepcopy__) == _AS_PYDANTIC
+        and (type(value).__copy__, type(value).__deepcopy__) == _AS_PYDANTIC
         and not value.__pydantic_private__
     ):
         twin = value.__copy__()
