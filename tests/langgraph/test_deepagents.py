@@ -109,6 +109,15 @@ def tasked(name: str) -> Call:
     return "task", {"description": "work", "subagent_type": name}
 
 
+BACKENDS: list[tuple[Any, Any]] = [(StoreBackend, InMemoryStore), (MergeBackend, MergeStore)]
+
+
+def shown_by(backend: Any, path: str, offset: int, limit: int) -> Any:
+    """What a backend shows of a file, without its times."""
+    found = backend.read(path, offset, limit)
+    return found.error, found.file_data and found.file_data["content"], found.total_lines, found.no_lines_requested
+
+
 def lost_on(backend: Any, store: Any) -> bool:
     """Whether two sub-agents that read, think and write whole files lose an edit without a question."""
     backend.upload_files([(PATH, TEXT.encode())])
@@ -313,6 +322,16 @@ def test_files_that_are_no_text_are_kept_whole() -> None:
     assert [e.path for e in store.escalations()] == [("binary",)]
     assert asyncio.run(backend.aupload_files([("/a.txt", b"x")]))[0].path == "/a.txt"
     assert asyncio.run(backend.adownload_files(["/a.txt"]))[0].content == b"x"
+
+
+@pytest.mark.parametrize("path", ["/chart.PNG", "/report.pdf", "/clip.mkv"])
+def test_a_text_named_as_a_picture_is_shown_as_by_the_stock_backend(path: str) -> None:
+    """Whatever lines are asked for, a file that deepagents takes for no text by its name is shown whole."""
+    stock, ours = (kind(namespace=lambda _: NS, store=store()) for kind, store in BACKENDS)
+    for backend in (stock, ours):
+        backend.write(path, TEXT)
+    for lines in ((0, 2000), (1, 2), (9, 1), (0, 0)):
+        assert shown_by(ours, path, *lines) == shown_by(stock, path, *lines)
 
 
 @pytest.mark.parametrize("path", ["/\ud800.md", "/" + "k" * 20_000])

@@ -18,7 +18,7 @@ from deepagents.backends.protocol import (
     ReadResult,
     WriteResult,
 )
-from deepagents.backends.utils import perform_string_replacement, slice_read_response
+from deepagents.backends.utils import _get_backend_read_file_type, perform_string_replacement, slice_read_response
 from langgraph.store.base import BaseStore, Item
 from pydantic import BaseModel
 
@@ -72,14 +72,14 @@ class MergeBackend(StoreBackend):
     # -- reading -----------------------------------------------------------------------------------------------------
 
     def read(self, file_path: str, offset: int = 0, limit: int = 2000) -> ReadResult:
-        """Shows a file, or some lines of it."""
+        """Shows a file, or some lines of it; whole where it is no text, or named as none is."""
         result = ReadResult(error=f"File '{file_path}' not found")
 
         def shown(document: Document) -> Part | None:
             nonlocal result
             data = _data_of(document.value)
             result = ReadResult(file_data=data)
-            if data["encoding"] == "utf-8":
+            if data["encoding"] == "utf-8" and _get_backend_read_file_type(file_path) == "text":
                 result = slice_read_response(data, offset, limit)
                 return _part(result)
             return None
