@@ -475,9 +475,9 @@ class _Commits:
         return call
 
     def _commits_all(self, inner: Callable[..., None]) -> Callable[..., None]:
-        def call(updates: Sequence[tuple[Namespace, str, Update]]) -> None:
+        def call(updates: Sequence[tuple[Namespace, str, Update]], *, hasty: bool = False) -> None:
             with self._watching((), "") as watch:
-                inner([(namespace, key, watch(update)) for namespace, key, update in updates])
+                inner([(namespace, key, watch(update)) for namespace, key, update in updates], hasty=hasty)
 
         return call
 

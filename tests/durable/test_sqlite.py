@@ -7,14 +7,19 @@ import shutil
 import sqlite3
 import tempfile
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+from pydantic import BaseModel
 
-from concordant import ConcordantError, Moment, SqliteOptions, StorageBusyError, StorageError, Workspace
+from concordant import ConcordantError, Counter, Moment, SqliteOptions, StorageBusyError, StorageError, Workspace
+from concordant_langgraph import MergeStore
+from tests.patience import PATIENCE
 
 from .processes import check_store, start, succeed
 from .work import SCHEMAS, SPACE, Expected
@@ -191,6 +196,36 @@ def test_a_lock_held_too_long_is_told(url: str, path: Path) -> None:
         other.close()
         ada.write(*PLAN, {"votes": 1})
         assert votes(ws) == 2
+
+
+class Counted(BaseModel):
+    """What a plan is under a model that has taken its text for a number."""
+
+    notes: Annotated[int, Counter()] = 0
+
+
+def test_what_can_wait_is_given_up_soon_on_a_locked_file(url: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counts, the questions that another model leaves, and reads of what has a time to live are answered long before
+    ``lock_timeout``; what was left out is made up for once the file is free."""
+    monkeypatch.setattr("concordant.storage.sqlite.HASTE", 0.05)
+    with Workspace(url, schemas=SCHEMAS) as ws:
+        ws.agent("ada").write(*PLAN, {"notes": "Begin. "})
+    with (
+        Workspace(url, schemas={SPACE: Counted}, options=SqliteOptions(lock_timeout=PATIENCE)) as ws,
+        closing(sqlite3.connect(path, isolation_level=None)) as other,
+    ):
+        store = MergeStore(workspace=ws, ttl={"default_ttl": 60})
+        store.put(("codes",), "ada", {"digits": "1"})
+        began = time.monotonic()
+        other.execute("BEGIN IMMEDIATE")
+        counted = ws.stats()
+        [question] = ws.escalations()
+        item = store.get(("codes",), "ada")
+        other.execute("ROLLBACK")
+        assert time.monotonic() - began < PATIENCE / 2
+        assert question.path == ("notes",) and ws.escalation(question.id) is None
+        assert counted.writes == ws.stats().writes and item is not None
+        assert [e.id for e in ws.escalations()] == [question.id] and ws.escalation(question.id) is not None
 
 
 def test_g10_a_full_disk_is_told(url: str, ws: Workspace) -> None:

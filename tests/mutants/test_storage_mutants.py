@@ -135,7 +135,7 @@ def test_a_broken_store_fails_the_contract(broken: type[FolderStore], test: str,
 def test_a_storage_without_transactions_fails_the_contract(monkeypatch: pytest.MonkeyPatch) -> None:
     """A whole storage that commits one update after the other, with no way back, is caught."""
 
-    def commit_all(self: MemoryStorage, updates: Any) -> None:
+    def commit_all(self: MemoryStorage, updates: Any, *, hasty: bool = False) -> None:
         for update in updates:
             self.commit(*update)
 

@@ -60,11 +60,11 @@ class ClockedMemory(MemoryStorage):
                 else:
                     self.numbers[clock], self.times[clock] = self.n, self.clock
 
-    def commit_all(self, updates: Sequence[tuple[Namespace, str, Update]]) -> None:
+    def commit_all(self, updates: Sequence[tuple[Namespace, str, Update]], *, hasty: bool = False) -> None:
         with self.lock:
             numbers, times = [*self.numbers], [*self.times]
             try:
-                super().commit_all(updates)
+                super().commit_all(updates, hasty=hasty)
             except BaseException:
                 self.numbers, self.times = numbers, times
                 raise

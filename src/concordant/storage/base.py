@@ -647,8 +647,12 @@ class Storage(Protocol):
         """
         ...
 
-    def commit_all(self, updates: Sequence[tuple[Namespace, str, Update]]) -> None:
-        """Runs updates in one transaction: all of them take effect, or, if one raises, none."""
+    def commit_all(self, updates: Sequence[tuple[Namespace, str, Update]], *, hasty: bool = False) -> None:
+        """Runs updates in one transaction: all of them take effect, or, if one raises, none.
+
+        Args:
+            hasty: whether to give up soon (``StorageBusyError``) if others hold the store: for what can be left out.
+        """
         ...
 
     def commit_each(self, updates: Sequence[tuple[Namespace, str, Update]]) -> Sequence[Exception | None]:
@@ -725,7 +729,11 @@ class Storage(Protocol):
 
     def surveyed(self, models: str, upto: Cut, *, changed: bool) -> None:
         """Notes up to where ``outdated`` documents were looked through; ``changed``: questions were opened or
-        closed, so that under other models all are to be looked through again."""
+        closed, so that under other models all are to be looked through again.
+
+        Raises:
+            StorageBusyError: others hold the store; then they are looked through once more, at the next call.
+        """
         ...
 
     def redeclared(self, recast: Callable[[Namespace, State], State]) -> None:

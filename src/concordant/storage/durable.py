@@ -555,9 +555,9 @@ class DurableStorage(ABC):
     def commit(self, namespace: Namespace, key: str, update: Update) -> None:
         self._group.commit((((namespace, key), update),))
 
-    def commit_all(self, updates: Sequence[tuple[Namespace, str, Update]]) -> None:
+    def commit_all(self, updates: Sequence[tuple[Namespace, str, Update]], *, hasty: bool = False) -> None:
         if updates:
-            self._group.commit([((namespace, key), update) for namespace, key, update in updates])
+            self._group.commit([((namespace, key), update) for namespace, key, update in updates], hasty=hasty)
 
     def commit_each(self, updates: Sequence[tuple[Namespace, str, Update]]) -> Sequence[Exception | None]:
         return self._group.commit_each([(((namespace, key), update),) for namespace, key, update in updates])

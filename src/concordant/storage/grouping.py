@@ -19,10 +19,13 @@ from concordant.errors import ConcordantError, DamagedDocumentError, StorageBusy
 from concordant.storage.base import Address, Update
 from concordant.storage.forking import call_in_child, free_in_child
 
-__all__ = ["MOST", "Change", "FaultyError", "GroupCommit", "Request", "has_changed_nothing"]
+__all__ = ["HASTE", "MOST", "Change", "FaultyError", "GroupCommit", "Request", "has_changed_nothing"]
 
 Change: TypeAlias = tuple[Address, Update]
 """An update of a document."""
+
+HASTE = 2.0
+"""For how many seconds what is hasty waits for others at most."""
 
 MOST = 128
 """How many changes are made in one transaction at most, unless one caller asks for more."""
@@ -66,16 +69,18 @@ class Request:
         changes: the updates, each with its document.
         clocks: those of the documents.
         caller: whose it is.
+        hasty: whether it is given up soon if others hold the store.
         error: why nothing of it was committed.
         done: whether it was committed, or failed.
     """
 
-    __slots__ = ("caller", "changes", "clocks", "done", "error")
+    __slots__ = ("caller", "changes", "clocks", "done", "error", "hasty")
 
-    def __init__(self, changes: Sequence[Change], clocks: frozenset[int], caller: Caller) -> None:
+    def __init__(self, changes: Sequence[Change], clocks: frozenset[int], caller: Caller, hasty: bool) -> None:
         self.changes = changes
         self.clocks = clocks
         self.caller = caller
+        self.hasty = hasty
         self.error: Exception | None = None
         self.done = False
 
@@ -137,27 +142,29 @@ class GroupCommit:
         self._busy: set[int] = set()  # the clocks of what is being committed
         self._waiting: deque[Request] = deque()
 
-    def commit(self, changes: Sequence[Change]) -> None:
-        """Commits changes, all or none of them; returns when they survive a crash.
+    def commit(self, changes: Sequence[Change], hasty: bool = False) -> None:
+        """Commits changes, all or none of them; returns when they survive a crash. What is ``hasty`` is given up soon
+        if others hold the store, and is never committed together with what is not.
 
         Raises:
             Exception: what an update raised, or why the store cannot be used; then none of them was committed.
             StorageBusyError: those before it took too long.
         """
-        (error,) = self.commit_each([changes])
+        (error,) = self.commit_each([changes], hasty)
         if error is not None:
             raise error
 
-    def commit_each(self, wanted: Sequence[Sequence[Change]]) -> list[Exception | None]:
+    def commit_each(self, wanted: Sequence[Sequence[Change]], hasty: bool = False) -> list[Exception | None]:
         """Commits for several at once, each of whom succeeds or fails alone; returns why each failed."""
         caller = Caller()
-        requests = [Request(changes, self._clocks_of(changes), caller) for changes in wanted]
+        requests = [Request(changes, self._clocks_of(changes), caller, hasty) for changes in wanted]
+        patience = min(HASTE, self._patience) if hasty else self._patience
         with self._lock:
             self._waiting.extend(requests)
             self._begin_next()
         try:
             while (waits := self._go_on(caller, requests)) is not None:
-                if not waits.acquire(timeout=self._patience) and not self._withdrawn(caller):
+                if not waits.acquire(timeout=patience) and not self._withdrawn(caller):
                     waits.acquire()  # somebody is at work on it, for which there are limits of its own
         except BaseException:
             self._abandon(caller)
@@ -253,7 +260,7 @@ class GroupCommit:
             for request in self._waiting:
                 if request is first:
                     continue
-                fits = count + len(request.changes) <= MOST and not request.leads
+                fits = request.hasty == first.hasty and count + len(request.changes) <= MOST and not request.leads
                 if fits and taken.isdisjoint(request.clocks):
                     group.append(request)
                     count += len(request.changes)
@@ -269,7 +276,7 @@ class GroupCommit:
         """Commits requests together; each that fails for a reason of its own fails alone."""
         parts = _parts(group) if self._most_leaders > 1 and len(group) > 1 else [group]
         try:
-            self._run(group, len(parts) > 1)
+            self._run(group, group[0].hasty or len(parts) > 1)
         except FaultyError as faulty:
             if len(group) > 1:
                 self._commit([request for request in group if request is not faulty.request], leader)

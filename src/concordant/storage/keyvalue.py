@@ -563,9 +563,10 @@ class KeyValueStorage(DurableStorage):
                 view.clear(*_all(_key("survey")))
             view.tx.put(_key("survey", models), str(n).encode())
 
-        known, self._surveyed[models] = self._surveyed.get(models), n
+        known = self._surveyed.get(models)
         if changed or known is None or n - known >= SURVEY:
             self.write(run)
+        self._surveyed[models] = n
 
     # -- the journal ---------------------------------------------------------------------------------------------
 

@@ -389,7 +389,7 @@ class MemoryStorage:
                 failed.append(None)
         return failed
 
-    def commit_all(self, updates: Sequence[tuple[Namespace, str, Update]]) -> None:
+    def commit_all(self, updates: Sequence[tuple[Namespace, str, Update]], *, hasty: bool = False) -> None:
         with self.lock:
             self._check_open()
             undo: list[tuple[Namespace, str, State | None]] = []

@@ -368,7 +368,7 @@ FROM concordant_documents d JOIN concordant_journal j ON j.clock = d.clock AND j
 WHERE d.clock = %b AND d.namespace = %b AND d.key = %b
     AND j.execution = %b AND j.task IS NOT DISTINCT FROM %b::text AND j.ordinal IS NOT DISTINCT FROM %b::bigint
 """
-_HASTE = "SET LOCAL lock_timeout = '2s'"
+_HASTE = "SET LOCAL lock_timeout = '2s'"  # as HASTE says
 _LEADERS = 4
 """How many connections of a process write at once: more would gather fewer writes in each transaction."""
 _PAUSES = (0.0, 0.05, 0.2, 0.5, 1.0)

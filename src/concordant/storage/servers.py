@@ -296,12 +296,12 @@ class ServersStorage(DurableStorage):
             failed.update((number, error) for (_, (number, _)), error in zip(mine, errors, strict=True))
         return [failed[number] for number in range(len(updates))]
 
-    def commit_all(self, updates: Sequence[tuple[Namespace, str, Update]]) -> None:
+    def commit_all(self, updates: Sequence[tuple[Namespace, str, Update]], *, hasty: bool = False) -> None:
         homes = {self._home[self.clock_of((namespace, key))] for namespace, key, _ in updates}
         if len(homes) == 1:
-            self._parts[homes.pop()].commit_all(updates)
+            self._parts[homes.pop()].commit_all(updates, hasty=hasty)
         else:
-            super().commit_all(updates)
+            super().commit_all(updates, hasty=hasty)
 
     def transact(self, work: Callable[[UnitOfWork], Any], addresses: Sequence[Address], hasty: bool) -> Any:
         clocks: dict[int, set[int]] = {}

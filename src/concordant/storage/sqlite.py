@@ -20,6 +20,7 @@ from concordant.storage.conditions import Condition, for_sqlite
 from concordant.storage.durable import Polling
 from concordant.storage.encoding import load_key, load_namespace
 from concordant.storage.forking import Gate, call_in_child
+from concordant.storage.grouping import HASTE
 from concordant.storage.opening import SqliteOptions
 from concordant.storage.sql.database import Columns, Query, SqlTransaction
 from concordant.storage.sql.storage import SqlStorage
@@ -126,13 +127,20 @@ class SqliteDatabase:
                 name = checked(tx.rows(VERSION)[0], self.place, wanted)
                 if name is not None:
                     return name
-            with self._exclusively(connection):
+            with self._exclusively(connection, self._options.lock_timeout):
                 return migrate(tx, bool(tx.rows(known)), SQLITE, self.place, wanted)
 
     @contextmanager
-    def _exclusively(self, connection: sqlite3.Connection) -> Iterator[None]:
-        """A transaction that no other writes beside."""
-        self._patiently(lambda: connection.execute("BEGIN IMMEDIATE"))
+    def _exclusively(self, connection: sqlite3.Connection, patience: float) -> Iterator[None]:
+        """A transaction that no other writes beside, for whom it waits some seconds."""
+        longest = self._options.lock_timeout
+        if patience < longest:
+            connection.execute(f"PRAGMA busy_timeout = {patience * 1000:.0f}")
+        try:
+            self._patiently(lambda: connection.execute("BEGIN IMMEDIATE"), patience)
+        finally:
+            if patience < longest:
+                connection.execute(f"PRAGMA busy_timeout = {longest * 1000:.0f}")
         try:
             yield
             connection.execute("COMMIT")
@@ -179,9 +187,9 @@ class SqliteDatabase:
             self._writer = self._connect()
         return self._writer
 
-    def _patiently(self, call: Callable[[], T]) -> T:
+    def _patiently(self, call: Callable[[], T], patience: float | None = None) -> T:
         """Repeats a call while others hold the file; SQLite itself waits in most cases, but not in all."""
-        end = time.monotonic() + self._options.lock_timeout
+        end = time.monotonic() + (self._options.lock_timeout if patience is None else patience)
         while True:
             try:
                 return call()
@@ -257,13 +265,14 @@ class SqliteDatabase:
     ) -> T:
         if self._way:
             raise StorageError(self.place, "the file can only be read", _MENDS[sqlite3.SQLITE_READONLY])
-        if not self._lock.acquire(timeout=self._options.lock_timeout):
+        patience = min(HASTE, self._options.lock_timeout) if hasty else self._options.lock_timeout
+        if not self._lock.acquire(timeout=patience):
             mend = "Write less at once, or wait longer (lock_timeout)"
             raise StorageBusyError(self.place, "other threads were writing all the time", mend)
         try:
             with _gate, self._guarded():
                 connection = self._connect_writer()
-                with self._exclusively(connection):
+                with self._exclusively(connection, patience):
                     tx = _Writing(connection, self._types)
                     tx.heads = dict(enumerate(tx.rows(HEADS)))
                     tx.now = time.time()

@@ -129,7 +129,7 @@ class Reading:
                 for place in places:
                     self.storage.commit(*place, _touch)
             elif places:
-                self.storage.commit_all([(*place, _touch) for place in places])  # one wait for the disk
+                self.storage.commit_all([(*place, _touch) for place in places], hasty=True)  # one wait for the disk
         except StorageBusyError as error:  # whoever reads is given what was read
             logger.warning("The time to live of %d documents was not begun anew by a read (%s)", len(places), error)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
+from concordant.errors import StorageBusyError
 from concordant.escalation import Escalation, Event, escalation_of
 from concordant.merge.record import Record
 from concordant.storage import Address, Result, SideEffects, State, TransactionView
@@ -43,24 +44,38 @@ def survey(core: Core) -> list[Escalation]:
     """Opens the questions that are in documents which were last saved under another model.
 
     Returns:
-        Those that could not be stored, because the store can only be read.
+        Those that could not be stored, because the store can only be read, or is held by others.
     """
     models = core.registry.models
     if not models:
         return []
     storage = core.storage
+    if not storage.read_only:
+        try:
+            _store(core, models)
+        except StorageBusyError:  # they are told all the same, and stored at the next call
+            pass
+        else:
+            return []
+    _, documents = storage.outdated(models)
+    return [question for document in documents for question in _questions(core, *document)]
+
+
+def _store(core: Core, models: str) -> None:
+    """Opens them where that can be done.
+
+    Raises:
+        StorageBusyError: others hold the store.
+    """
+    storage, changed = core.storage, False
     n, documents = storage.outdated(models)
-    if storage.read_only:
-        return [question for document in documents for question in _questions(core, *document)]
-    changed = False
     questions = ((namespace, key) for namespace, key, state in documents if _asks(core, namespace, key, state))
     while page := [*islice(questions, PAGE)]:
         events: list[Event] = []
-        storage.commit_all([(*address, _opening(core, address, events)) for address in page])
+        storage.commit_all([(*address, _opening(core, address, events)) for address in page], hasty=True)
         changed = changed or bool(events)
         core.subscribers.deliver(events)
     storage.surveyed(models, n, changed=changed)
-    return []
 
 
 def _questions(core: Core, namespace: tuple[str, ...], key: str, state: State) -> list[Escalation]:

@@ -390,9 +390,10 @@ class SqlStorage(DurableStorage):
             for clock, n in enumerate(numbers_of(upto)):
                 tx.run(_SURVEYED, (clock, models, n))
 
-        known, self._surveyed[models] = self._surveyed.get(models), upto
+        known = self._surveyed.get(models)
         if changed or known is None or highest(upto) - highest(known) >= SURVEY * self.clocks:
-            self.database.write(run)
+            self.database.write(run, hasty=not changed)
+        self._surveyed[models] = upto
 
     # -- the journal ---------------------------------------------------------------------------------------------
 
