@@ -12,7 +12,7 @@ import pytest
 from pydantic import AfterValidator, BaseModel, ConfigDict, create_model, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
-from concordant import ConcordantError, Counter, List, Map, Scalar, Schema, SchemaError, Set, Text, Workspace
+from concordant import ConcordantError, Counter, List, Map, Scalar, Schema, SchemaError, Set, Text, Tree, Workspace
 from concordant.storage.sql.storage import SqlStorage
 
 from .changing import CONVERTED, KINDS, model_of, pairs
@@ -119,6 +119,60 @@ def test_g4_what_two_stores_convert_each_for_itself_counts_once(old: str, new: s
     assert document is not None
     assert (set(document.value["x"]) if isinstance(both, set) else document.value["x"]) == both
     assert not document.contested
+
+
+class Step(BaseModel):
+    id: Annotated[str, Scalar()]
+    n: Annotated[int, Counter()] = 0
+
+
+class Outline(BaseModel):
+    steps: Annotated[list[Step], Set(by="id")] = []
+    goal: Annotated[str, Text()] = ""
+
+
+@pytest.mark.parametrize("lists", ["list", "scalar"])
+def test_g4_a_list_in_a_tree_that_became_records_in_a_record_counts_once(lists: Any) -> None:
+    """Stores that convert it each for itself hold records that are whole, and do not double it when they meet."""
+    plan = {"steps": [{"id": "1", "n": 2}], "goal": "Ship it."}
+    frame = written(model(x=(Annotated[dict[str, Any], Tree(lists=lists)], {})), {"x": plan})
+    stores = [under(model(x=(Outline, Outline())), frame, replica=name) for name in ("one", "two")]
+    for ws in stores:
+        ws.agent(ws.storage.replica).write(*AT, {"x": {"steps": [{"id": "1", "n": 1}]}})
+        assert ws.check().ok
+    stores[0].exchange(stores[1])
+    assert shown(stores[0]) == shown(stores[1])
+    document = stores[0].get(*AT)
+    assert document is not None and not document.contested
+    assert document.value["x"] == {"steps": [{"id": "1", "n": 4}], "goal": "Ship it."}
+
+
+def test_g7_a_null_becomes_an_optional_record() -> None:
+    """A value that was ``None`` is none of a record that may be missing, and can be written over."""
+    old = model(x=(Annotated[dict[str, Any] | None, Scalar()], None))
+    ws = under(model(x=(Outline | None, None)), written(old, {"x": None}))
+    document = ws.get(*AT)
+    assert document is not None and document.value == {"x": None} and document.model.x is None
+    ws.agent("n").write(*AT, {"x": {"goal": "Ship it."}})
+    document = ws.get(*AT)
+    assert document is not None and document.value == {"x": {"goal": "Ship it."}} and not document.contested
+
+
+def test_g2_a_record_that_is_optional_no_more_is_written_again_unasked() -> None:
+    """Who writes to a record that was ``None``, and may not be any more, has seen that, by a write and by an edit."""
+    frame = written(model(x=(Outline | None, None)), {"x": {"goal": "Ship it."}}, {"x": None})
+    for edits in (False, True):
+        ws = under(model(x=(Outline, Outline()), y=(Annotated[int, Scalar()], 0)), frame)
+        with ws.agent("n").edit(*AT) as brief:
+            brief.y = 1
+        if edits:
+            with ws.agent("n").edit(*AT) as brief:
+                brief.x.goal = "Wait."
+        else:
+            ws.agent("n").write(*AT, {"x": {"goal": "Wait."}})
+        document = ws.get(*AT)
+        assert document is not None and not document.contested
+        assert document.value == {"x": {"goal": "Wait."}, "y": 1}
 
 
 @pytest.mark.parametrize("new", ["set", "list"])

@@ -39,19 +39,22 @@ def standing_value(field: Field, cell: Any) -> Any:
     return field.kind.read(Look("update"), field, (), (), cell)
 
 
-def converted(old: Field, new: Field, cell: Any, public: tuple[str, ...], place: str, fit: Fit) -> Any:
+def converted(
+    old: Field, new: Field, cell: Any, public: tuple[str, ...], place: str, fit: Fit, above: tuple[str, ...] = ()
+) -> Any:
     """A cell of the field ``old`` as one of ``new``; ``None`` if something would be lost by that, or is contested.
 
     Args:
-        place: names the place of the new cell in its record.
+        place: names the place in its record of the new cell, or of the one that it is a part of.
+        above: the fields of records that lead to it from there.
     """
     if old.tag == new.tag:
         return _moved(cell, place)
     sorts = (_sort(old), _sort(new))
     if sorts == ("keyed", "keyed"):
-        return _records_converted(old, new, cell, public, place, fit)
+        return _records_converted(old, new, cell, public, place, fit, above)
     if sorts[0] in _KEYED and sorts[1] in _KEYED:
-        return _parts_converted(old, new, cell, public, place, fit)
+        return _parts_converted(old, new, cell, public, place, fit, above)
     look = Look()
     value = old.kind.read(look, old, (), (), cell)
     make = _MAKERS.get(sorts) or (_from_scalar if sorts[0] == "scalar" else None)
@@ -60,7 +63,7 @@ def converted(old: Field, new: Field, cell: Any, public: tuple[str, ...], place:
     wanted = fit(public, value)
     if wanted is ABSENT or (isinstance(value, list) and len(wanted) != len(value)):
         return None
-    made = make(new, cell, wanted, place)
+    made = make(new, cell, wanted, place, above)
     return made if made is not None and _keeps(new, value, wanted, standing_value(new, made)) else None
 
 
@@ -121,14 +124,16 @@ def _images(register: Register, place: str) -> Register:
 _KEYED = ("map", "record", "tree")
 
 
-def _parts_converted(old: Field, new: Field, cell: Any, public: tuple[str, ...], place: str, fit: Fit) -> Any:
+def _parts_converted(
+    old: Field, new: Field, cell: Any, public: tuple[str, ...], place: str, fit: Fit, above: tuple[str, ...]
+) -> Any:
     """A cell of values by name as one of another such kind, part by part; ``None`` if that cannot be."""
     sorts = (_sort(old), _sort(new))
     if sorts == ("map", "map"):
-        return _keys_converted(old, new, cell, public, place, fit)
+        return _keys_converted(old, new, cell, public, place, fit, above)
     if sorts[1] == "tree":
         return _tree_of(old, cell, place)
-    return _of_tree(new, cell, public, place, fit) if sorts[0] == "tree" else None
+    return _of_tree(new, cell, public, place, fit, above) if sorts[0] == "tree" else None
 
 
 def _own_images(cell: Any, place: str) -> Tree | None:
@@ -139,7 +144,9 @@ def _own_images(cell: Any, place: str) -> Tree | None:
     return {None: _images(marks, place)} if marks else {}
 
 
-def _keys_converted(old: Field, new: Field, cell: Any, public: tuple[str, ...], place: str, fit: Fit) -> Any:
+def _keys_converted(
+    old: Field, new: Field, cell: Any, public: tuple[str, ...], place: str, fit: Fit, above: tuple[str, ...]
+) -> Any:
     assert old.child is not None
     assert new.child is not None
     made = _own_images(cell, place)
@@ -150,16 +157,18 @@ def _keys_converted(old: Field, new: Field, cell: Any, public: tuple[str, ...], 
             continue
         if standing_value(old.child, part) is ABSENT:
             continue
-        node = converted(old.child, new.child, part, (*public, key), place, fit)
+        node = converted(old.child, new.child, part, (*public, key), place, fit, above)
         if node is None:
             return None
         made[key] = node
     return made or None
 
 
-def _records_converted(old: Field, new: Field, cell: Any, public: tuple[str, ...], place: str, fit: Fit) -> Any:
+def _records_converted(
+    old: Field, new: Field, cell: Any, public: tuple[str, ...], place: str, fit: Fit, above: tuple[str, ...]
+) -> Any:
     """A set of records whose fields merge by now: each stands where its value did, as long as that names it."""
-    made = _keys_converted(old, new, cell, public, place, fit)
+    made = _keys_converted(old, new, cell, public, place, fit, above)
     by = new.kind.key_field or ""
     for key, part in (made or {}).items():
         if key is None:
@@ -174,7 +183,7 @@ def _records_converted(old: Field, new: Field, cell: Any, public: tuple[str, ...
 # -- from one value ---------------------------------------------------------------------------------------------------
 
 
-def _from_scalar(new: Field, register: Register, wanted: Any, place: str) -> Any:
+def _from_scalar(new: Field, register: Register, wanted: Any, place: str, above: tuple[str, ...]) -> Any:
     """What a write of the value under the new kind leaves; others who wrote the same stand for it as well."""
     entries = sorted(register, key=lambda entry: order_of(entry.stamps[0]))
     first = entries[0]
@@ -187,11 +196,11 @@ def _from_scalar(new: Field, register: Register, wanted: Any, place: str) -> Any
     confirms = oldest_of_each_agent(tuple(others))
     made: Tree = {}
     for path, leaf in change.after.items():
-        place_leaf(made, path, _told_apart(new, path, _confirmed_by(leaf, confirms), place))
+        place_leaf(made, path, _told_apart(new, path, _confirmed_by(leaf, confirms), place, above))
     return made
 
 
-def _told_apart(field: Field, path: Path, leaf: Any, place: str) -> Any:
+def _told_apart(field: Field, path: Path, leaf: Any, place: str, above: tuple[str, ...]) -> Any:
     """A leaf of a converted value in which the images are named by the field of the record that it stands in.
 
     Another model may have other kinds there, and make another leaf of the same write.
@@ -199,7 +208,7 @@ def _told_apart(field: Field, path: Path, leaf: Any, place: str) -> Any:
     slots = _slots(field, path)
     if leaf is None or not slots:
         return leaf
-    name = leaf_place(place, slots)
+    name = leaf_place(place, (*above, *slots))
 
     def named(replica: str) -> str:
         return image_name(replica.removesuffix(place)[:-1], name) if replica.endswith(place) else replica
@@ -260,7 +269,7 @@ def _run(place: int, content: bytes) -> int:
 # -- from many --------------------------------------------------------------------------------------------------------
 
 
-def _list_of_set(new: Field, cell: Any, wanted: Any, place: str) -> Any:
+def _list_of_set(new: Field, cell: Any, wanted: Any, place: str, _: tuple[str, ...]) -> Any:
     oldest = {
         key: min(register, key=lambda e: (order_of(e.stamps[0]), e.place))
         for key, register in cell.items()
@@ -268,12 +277,12 @@ def _list_of_set(new: Field, cell: Any, wanted: Any, place: str) -> Any:
     }
     ordered = sorted(oldest.items(), key=lambda pair: (order_of(pair[1].stamps[0]), pair[1].place, pair[0]))
     made: Tree = {None: _images(cell[None], place)} if None in cell else {}
-    for (_, entry), item in zip(ordered, wanted, strict=True):
+    for (_key, entry), item in zip(ordered, wanted, strict=True):
         _append(made, new, image_of(_of_first(entry), place), entry.place, (encode(item),))
     return made
 
 
-def _set_of_list(new: Field, cell: Any, wanted: Any, place: str) -> Any:
+def _set_of_list(new: Field, cell: Any, wanted: Any, place: str, _: tuple[str, ...]) -> Any:
     made = _marked(cell, place)
     forms = iter(wanted)
     for piece, items in _spans(cell.get("")):
@@ -284,7 +293,7 @@ def _set_of_list(new: Field, cell: Any, wanted: Any, place: str) -> Any:
     return made
 
 
-def _keyed_of_list(new: Field, cell: Any, wanted: Any, place: str) -> Any:
+def _keyed_of_list(new: Field, cell: Any, wanted: Any, place: str, above: tuple[str, ...]) -> Any:
     kind = new.kind
     assert isinstance(kind, KeyedSet)
     made = _marked(cell, place)
@@ -295,7 +304,7 @@ def _keyed_of_list(new: Field, cell: Any, wanted: Any, place: str) -> Any:
             at = piece.k * PLACES + piece.offset + offset
             kind.contribute_records(change, new, (), [next(forms)], kind.by, at=at)
             for path, leaf in change.after.items():
-                place_leaf(made, path, _told_apart(new, path, leaf, place))
+                place_leaf(made, path, _told_apart(new, path, leaf, place, above))
     return made
 
 
@@ -354,7 +363,9 @@ def _tree_of(old: Field, cell: Any, place: str) -> Tree | None:
     return made or None
 
 
-def _of_tree(new: Field, cell: Any, public: tuple[str, ...], place: str, fit: Fit) -> Tree | None:
+def _of_tree(
+    new: Field, cell: Any, public: tuple[str, ...], place: str, fit: Fit, above: tuple[str, ...]
+) -> Tree | None:
     """A tree as a map or the fields of a record."""
     made = _own_images(cell, place)
     if made is None:
@@ -364,8 +375,11 @@ def _of_tree(new: Field, cell: Any, public: tuple[str, ...], place: str, fit: Fi
             continue
         name = slot.partition(":")[2]
         found, target = standing(cell, name), new.fields.get(name, new.child)
-        node = found and target and converted(found[0], target, found[1], (*public, name), place, fit)
-        if node is None or target is None:
+        if found is None or target is None:
+            return None
+        inner = above if new.child is not None else (*above, target.slot)
+        node = converted(found[0], target, found[1], (*public, name), place, fit, inner)
+        if node is None:
             return None
         made[target.slot if new.child is None else name] = node
     return made or None
@@ -398,7 +412,7 @@ def _spans(sequence: Sequence | None) -> Iterator[tuple[Piece, tuple[JSON, ...]]
     yield from zip(visible.pieces, visible.contents, strict=True)
 
 
-_MAKERS: dict[tuple[str, str], Callable[[Field, Any, Any, str], Any]] = {
+_MAKERS: dict[tuple[str, str], Callable[[Field, Any, Any, str, tuple[str, ...]], Any]] = {
     ("set", "list"): _list_of_set,
     ("list", "set"): _set_of_list,
     ("list", "keyed"): _keyed_of_list,
@@ -409,6 +423,8 @@ def _keeps(field: Field, value: Any, wanted: Any, got: Any) -> bool:
     """Whether what a converted cell shows has all that was stored."""
     if got is ABSENT:
         return False
+    if wanted is None or got is None:  # of a record that there may be none of
+        return wanted is got
     if isinstance(value, (list, dict)) and len(value) != len(got):
         return False
     if field.kind.holds == "fields":

@@ -66,7 +66,7 @@ class Nested(Kind):
         if value is None:
             change.delete(path, existed=True)
             return
-        if self.optional:
+        if path:  # under an earlier model it may have been optional, and be deleted
             change.enter(path)
         for name, item in value.items():
             part = self.written(change, path, field, name)
@@ -86,6 +86,8 @@ class Nested(Kind):
             change.enter(path)
             if base is None and not value:
                 change.touch(path)
+        elif path and change.covering and value != base:
+            change.enter(path)
         base = base or {}
         for name, item in value.items():
             part = self.written(change, path, field, name)

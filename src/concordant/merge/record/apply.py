@@ -175,7 +175,7 @@ def _anew(write: Write) -> Write:
 
 
 def _apply(record: Record, tree: Tree, write: Write, root: Field, on_delete: str) -> Applied:
-    covering = record.covering or bool(record.tombs)
+    covering = record.covering or bool(record.tombs) or tree is not record.tree  # what was converted may be deleted
     change = Change(
         tree,
         write.stamp,
