@@ -257,16 +257,9 @@ class Workspace:
         """
         self.writing.put_all(given)
 
-    def read_current(self, namespace: Namespace, key: str, touch: bool = False) -> Document | None:
-        """Reads as a store's get does: for the task or name in force, else for a later put in this context.
-
-        Args:
-            touch: begins the document's time to live anew, if it has one.
-        """
-        found = self.reading.read(self.core.scoping.current(), namespace, key)
-        if touch and found is not None and found.has_end:
-            self.reading.touch([found])
-        return found
+    def read_current(self, namespace: Namespace, key: str) -> Document | None:
+        """Reads as a store's get does: for the task or name in force, else for a later put in this context."""
+        return self.reading.read(self.core.scoping.current(), namespace, key)
 
     def touch(self, documents: Iterable[Document]) -> None:
         """Begins the time to live of documents anew, as far as they have one; nothing is written to them."""

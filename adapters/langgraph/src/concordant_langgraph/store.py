@@ -265,15 +265,16 @@ class MergeStore(BaseStore):
                 return None
         if self._mirror.first is not None:
             self._mirror.open()
-        if refresh_ttl is None:
-            refresh_ttl = self._lifetimes.refreshes
-        elif not isinstance(refresh_ttl, bool):
+        if refresh_ttl is not None and not isinstance(refresh_ttl, bool):
             raise InvalidArgumentError(f"refresh_ttl= is True, False or None, not {told(refresh_ttl)}")
-        key = key if type(key) is str else key_of(key)
-        document = self.workspace.read_current(namespace, key, refresh_ttl)
+        document = self.workspace.read_current(namespace, key if type(key) is str else key_of(key))
         if tool_call() is not None:
-            note_read(self.workspace, namespace, key)
-        return None if document is None else MergedItem(document)
+            note_read(self.workspace, namespace, key_of(key))
+        if document is None:
+            return None
+        if document.has_end and (self._lifetimes.refreshes if refresh_ttl is None else refresh_ttl):
+            self.workspace.touch([document])
+        return MergedItem(document)
 
     def delete(self, namespace: tuple[str, ...], key: str) -> None:
         """Deletes an item as far as the writer has seen it."""
