@@ -10,6 +10,7 @@ import pytest
 from langchain_core import tools
 
 from concordant import ConcordantError, Instant
+from concordant.workspace.coroutines import are_gathered
 from concordant.workspace.scope import Scope
 from concordant.workspace.scoping import Scoping
 from concordant_langgraph import attempts, provider, toolcalls
@@ -110,6 +111,12 @@ def a_task_is_one_strand(patch: Patch) -> None:
 def reads_are_not_handed_on(patch: Patch) -> None:
     """A read carried out in a task or thread of its own is nobody else's."""
     swap(patch, Scope.basis, Scope.snapshot)
+
+
+@mutant(lambda: test_strands.test_a_reader_beside_a_coroutine_has_not_read_for_it("", test_strands._gathered, 0, None))
+def who_runs_beside_hands_on(patch: Patch) -> None:
+    """What a coroutine has read that has ended is read for those gathered with it."""
+    swap(patch, are_gathered, lambda *_: False)
 
 
 @mutant(lambda: test_subgraph_retries.test_a_retried_subgraph_has_its_effect_once(None, False))

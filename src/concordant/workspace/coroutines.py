@@ -13,9 +13,12 @@ from weakref import ReferenceType, ref
 from concordant.storage.forking import Workers
 
 __all__ = [
+    "Awaited",
     "CoroutineCall",
     "Runner",
     "Started",
+    "are_gathered",
+    "awaited_by",
     "has_ended",
     "ident",
     "off_loop",
@@ -35,6 +38,9 @@ Started: TypeAlias = "asyncio.Future[None] | Future[None]"
 
 Runner: TypeAlias = "ReferenceType[asyncio.Task[Any]]"
 """A coroutine's task."""
+
+Awaited: TypeAlias = "tuple[ReferenceType[Any], ...]"
+"""What waits for a coroutine: a ``gather`` or a ``TaskGroup`` is one for all whom it runs."""
 
 
 class CoroutineCall:
@@ -108,6 +114,19 @@ def has_ended(runner: Runner | None) -> bool:
     """Whether a coroutine has ended; a thread (``None``) counts as one that has, for it may be a pool's."""
     task = runner() if runner is not None else None
     return task is None or task.done()
+
+
+def awaited_by(runner: Runner | None) -> Awaited:
+    """What waits for a coroutine, but for coroutines, each of which awaits one after the other."""
+    task = runner() if runner is not None else None
+    callbacks = [callback for callback, _ in getattr(task, "_callbacks", None) or ()]
+    owners = [getattr(callback, "__self__", callback) for callback in callbacks]
+    return tuple(ref(owner) for owner in owners if not isinstance(owner, asyncio.Future))
+
+
+def are_gathered(one: Awaited, other: Awaited) -> bool:
+    """Whether something waits for two coroutines together, so that they run side by side."""
+    return any(known() is not None and known() is waiting() for known in one for waiting in other)
 
 
 async def run_waiting(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -2,7 +2,7 @@
 
 A task whose code runs side by side, in coroutines that it gathers or in threads of a pool, consists of *strands*: each
 has what it has read by itself, as a task has. A strand that has read nothing of a document continues the work of the
-one that had started it, or of one that has ended and has not put what it read.
+one that had started it, or of one that has ended and has not put what it read, unless the two were gathered.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from concordant.storage.base import Column
 from concordant.storage.cut import Cut, least, part
 from concordant.storage.forking import free_in_child
 from concordant.values import decode_whole
-from concordant.workspace.coroutines import Runner, has_ended
+from concordant.workspace.coroutines import Awaited, Runner, are_gathered, awaited_by, has_ended
 from concordant.workspace.token import Shown, moment_token
 
 __all__ = [
@@ -193,6 +193,7 @@ class Handed(NamedTuple):
 
     origin: str
     runner: Runner | None
+    awaited: Awaited
     snapshot: ReadSnapshot
 
 
@@ -221,6 +222,7 @@ class Scope:
     __slots__ = (
         "_snapshots",
         "agent",
+        "awaited",
         "base",
         "before",
         "began",
@@ -287,6 +289,7 @@ class Scope:
         self.strands: Strands | None = None
         self.ident = 0  # of the coroutine or thread that a strand is
         self.runner: Runner | None = None
+        self.awaited: Awaited = ()  # what waits for that
         self.parent: Scope | None = None  # the strand that had started this one
         self.names: dict[str, Scope] | None = None  # the same scope under other names
 
@@ -316,7 +319,7 @@ class Scope:
 
     def basis(self, document: Address) -> ReadSnapshot | None:
         """Returns what a put is based on: the last read here, or one that was made for whoever puts: by a strand
-        started here, or, if nothing was read here, by any that has ended."""
+        started here, or, if nothing was read here, by any that has ended and did not run beside this one."""
         strands = self.strands
         if strands is not None and strands.reads:
             handed = strands.reads.get(document)
@@ -325,6 +328,7 @@ class Scope:
                 and handed.origin != self.origin
                 and (document not in self._snapshots or descends(handed.origin, self.origin))
                 and has_ended(handed.runner)
+                and not are_gathered(handed.awaited, self.awaited)
             ):
                 return handed.snapshot
         known = self._snapshots.get(document)
@@ -376,7 +380,7 @@ class Scope:
         self, reads: dict[Address, Handed], document: Address, snapshot: ReadSnapshot, basis: ReadSnapshot | None
     ) -> None:
         if not snapshot.put:
-            reads[document] = Handed(self.origin, self.runner, snapshot)
+            reads[document] = Handed(self.origin, self.runner, self.awaited, snapshot)
             return
         handed = reads.get(document)
         if handed is None:
@@ -386,7 +390,7 @@ class Scope:
         elif handed.origin == self.origin or handed.snapshot is basis:
             last = self.snapshot(document)
             assert last is not None
-            reads[document] = Handed(self.origin, self.runner, last)
+            reads[document] = Handed(self.origin, self.runner, self.awaited, last)
 
     def number(self, document: Address) -> int:
         """Returns the number of the task's next put to a document, whichever of its strands and handles makes it."""
@@ -460,7 +464,8 @@ class Scope:
         """Another view of the same scope: what it has read and written is one."""
         twin = Scope(name, self.origin, self.began, self.since, self.relation, self.task)
         twin._snapshots, twin.written, twin.seen_tokens = self._snapshots, self.written, self.seen_tokens
-        twin.born, twin.parent, twin.runner, twin.strands = self.born, self.parent, self.runner, self.strands
+        twin.born, twin.parent, twin.strands = self.born, self.parent, self.strands
+        twin.runner, twin.awaited = self.runner, self.awaited
         twin.counts_with(self.base)
         return twin
 
@@ -493,7 +498,7 @@ class Scope:
 
     def is_strand(self, ident: int, runner: Runner | None) -> None:
         """Makes the scope that of a coroutine or thread of its task."""
-        self.ident, self.runner = ident, runner
+        self.ident, self.runner, self.awaited = ident, runner, awaited_by(runner)
 
     def has_company(self, born: Cut) -> None:
         """Another strand of the task than this first one begins: what this has read and not put is also for it."""
@@ -506,7 +511,9 @@ class Scope:
             name.born = born
         read = [(document, self._as_snapshot(snapshot)) for document, snapshot in list(self._snapshots.items())]
         strands.reads = {
-            document: Handed(self.origin, self.runner, snapshot) for document, snapshot in read if not snapshot.put
+            document: Handed(self.origin, self.runner, self.awaited, snapshot)
+            for document, snapshot in read
+            if not snapshot.put
         }
 
     def strand(self, ident: int, runner: Runner | None, parent: Scope | None, born: Cut) -> Scope:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -156,6 +156,73 @@ def test_a_read_and_a_put_of_one_coroutine_are_an_edit(way: Callable[[MergeStore
     assert value["tags"] == ["w0", "new"] and value["votes"] == 5 + rounds
     assert value["log"] == "w0 new" and value["steps"] == ["w0", "new"]
     assert store.escalations(state="all") == []
+
+
+async def _gathered(*work: Coroutine[Any, Any, Any]) -> None:
+    await asyncio.gather(*work)
+
+
+async def _in_a_group(*work: Coroutine[Any, Any, Any]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for one in work:
+            group.create_task(one)
+
+
+async def _waited_for(*work: Coroutine[Any, Any, Any]) -> None:
+    await asyncio.wait([asyncio.create_task(one) for one in work])
+
+
+async def _as_they_end(*work: Coroutine[Any, Any, Any]) -> None:
+    for one in asyncio.as_completed(work):
+        await one
+
+
+@pytest.mark.parametrize("reader_lives", [0, 0.02])
+@pytest.mark.parametrize(
+    "together", [_gathered, _in_a_group, _waited_for, _as_they_end], ids=lambda way: way.__name__.strip("_")
+)
+@pytest.mark.parametrize("url", ["", "sqlite"])
+def test_a_reader_beside_a_coroutine_has_not_read_for_it(
+    url: str, together: Any, reader_lives: float, tmp_path: Any
+) -> None:
+    """A put without a read of its own adds, whether or not a coroutine beside it has read the same and ended."""
+    with Workspace(f"sqlite:///{tmp_path / 'team.db'}" if url else None, schemas={NS: Brief}) as workspace:
+        store = MergeStore(workspace=workspace)
+        store.put(*AT, {"tags": ["w0"], "votes": 5, "log": "w0", "steps": ["w0"]})
+
+        async def reader() -> None:
+            await store.aget(*AT)
+            await asyncio.sleep(reader_lives)
+
+        async def adder() -> None:
+            await asyncio.sleep(0.01)
+            await store.aput(*AT, {"tags": ["w1"], "votes": 1, "log": "w1", "steps": ["w1"]})
+
+        async def node(state: State) -> State:
+            await together(reader(), adder())
+            return {}
+
+        run_node(store, node)
+        assert shown(store) == {"tags": ["w0", "w1"], "votes": 6, "log": "w0\nw1", "steps": ["w0", "w1"]}
+
+
+@pytest.mark.parametrize("together", [_gathered, _in_a_group], ids=["gather", "group"])
+def test_what_one_group_has_read_the_next_may_put(together: Any) -> None:
+    """Coroutines that a node gathers after others go on with what those have read, one after the other."""
+    store = merging()
+    store.put(*AT, {"tags": ["w0", "w1"], "votes": 5, "log": "w0 w1", "steps": ["w0", "w1"]})
+    found: list[Any] = []
+
+    async def reader() -> None:
+        found.append(await store.aget(*AT))
+
+    async def node(state: State) -> State:
+        await together(reader())
+        await together(store.aput(*AT, changed(found[0])))
+        return {}
+
+    run_node(store, node)
+    assert shown(store) == {"tags": ["w0", "new"], "votes": 6, "log": "w0 new", "steps": ["w0", "new"]}
 
 
 @pytest.mark.parametrize("rounds", [2, 4])
