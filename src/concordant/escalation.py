@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from concordant.errors import ConcordantError
 from concordant.limits import MOST_CONTENDERS
 from concordant.merge.kinds import Contest, Field, Option
-from concordant.merge.kinds.look import digest_of
+from concordant.merge.kinds.weighing import digest_of
 from concordant.merge.sequence.suggest import merged_by_words
 from concordant.values import ABSENT, canonical, decode, portable
 

@@ -17,7 +17,7 @@ from concordant.escalation import id_of
 from concordant.merge.causality import Entry, is_covered, seen_everything
 from concordant.merge.kinds import Scalar, Text
 from concordant.merge.kinds.folding import add
-from concordant.merge.kinds.look import _key
+from concordant.merge.kinds.weighing import _key
 from concordant.merge.record import Record, leases
 from concordant.merge.record.apply import _remove_left_out
 from concordant.merge.record.join import join, joined_vector

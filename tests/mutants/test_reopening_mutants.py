@@ -8,7 +8,7 @@ import pytest
 
 from concordant import ConcordantError
 from concordant.merge.causality import image_name
-from concordant.merge.kinds.look import Weighed
+from concordant.merge.kinds.weighing import Weighed
 from concordant.merge.record.apply import stand_anew
 from concordant.merge.registers import Change, Path
 from concordant.workspace import resolvers

@@ -16,11 +16,11 @@ from concordant import Counter, List, Map, Scalar, Set, Text, Tree, Workspace, p
 from concordant.errors import ConcordantError
 from concordant.escalation import escalation_of
 from concordant.merge.causality import has_met, order_of
-from concordant.merge.kinds import Look, at_once, look as look_module
-from concordant.merge.kinds.base import reading
+from concordant.merge.kinds import Look, at_once, base as kinds_base, containers
+from concordant.merge.kinds.base import Memory, reading
 from concordant.merge.kinds.doubt import Doubt
-from concordant.merge.kinds.look import Memory, Weighed
 from concordant.merge.kinds.nested import field_at, public_path
+from concordant.merge.kinds.weighing import Weighed
 from concordant.merge.record import Record, View, by_path, fitting, view
 from concordant.merge.registers import PARKED, Path, Tree as Cells, leaf_at, leaves, place_leaf, restored
 from concordant.merge.registers.standing import Kept, StandingTree, Whereabouts, keepers
@@ -382,7 +382,7 @@ def test_g1_what_another_store_wrote_is_told_by_all_of_it(monkeypatch: Patch) ->
 
 def texts_are_told_by_their_newest_register(patch: Patch) -> None:
     """That a text or list has changed is not noted."""
-    patch.setattr(look_module, "is_sequence", lambda _: False)
+    patch.setattr(kinds_base, "is_sequence", lambda _: False)
 
 
 def the_last_one_is_the_newest(patch: Patch) -> None:
@@ -673,7 +673,7 @@ def registers_only_grow(patch: Patch) -> None:
 
 def order_is_that_of_coming(patch: Patch) -> None:
     """A new key stands at the end, wherever it belongs."""
-    patch.setattr(look_module._Parts, "put_in_order", lambda *_: None)
+    patch.setattr(containers._Parts, "put_in_order", lambda *_: None)
 
 
 def held_back_for_ever(patch: Patch) -> None:
@@ -717,7 +717,7 @@ def test_a_reading_that_misses_something_is_noticed(mutant: Callable[[Patch], No
 
 def what_was_shown_goes_on(patch: Patch) -> None:
     """What somebody was shown of a container changes with it."""
-    patch.setattr(look_module._Parts, "own", lambda self: self)
+    patch.setattr(containers._Parts, "own", lambda self: self)
 
 
 def readers_share_a_value(patch: Patch) -> None:

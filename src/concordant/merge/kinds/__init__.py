@@ -1,6 +1,6 @@
 """The kinds: how a field merges. One small file each, all behind ``concordant.merge.kinds.base.Kind``."""
 
-from concordant.merge.kinds.base import Contest, Field, Kind, Look, Option
+from concordant.merge.kinds.base import Contest, Field, Kind, Look
 from concordant.merge.kinds.counter import Counter
 from concordant.merge.kinds.keyed import KeyedSet
 from concordant.merge.kinds.list import List
@@ -12,6 +12,7 @@ from concordant.merge.kinds.scalar import Scalar
 from concordant.merge.kinds.set import Set
 from concordant.merge.kinds.text import Text
 from concordant.merge.kinds.tree import Tree
+from concordant.merge.kinds.weighing import Option
 
 __all__ = [
     "OPEN",

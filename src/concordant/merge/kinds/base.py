@@ -1,4 +1,5 @@
-"""What a kind is: how one field contributes, changes and reads its part of a record's tree.
+"""What a kind is: how one field contributes, changes and reads its part of a record's tree; what a reading finds
+contested, and keeps, so that after a change only that is read anew.
 
 A kind is a frozen dataclass of options, put on a model's field as ``Annotated[..., Set()]``. Its methods are pure
 functions of a tree. A new kind is one file: a subclass of ``Kind`` with ``contribute``, ``edit``, ``read`` and
@@ -11,11 +12,12 @@ from __future__ import annotations
 import collections
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, MutableSequence, Sequence, Set
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Protocol, TypeAlias
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeAlias
 
-from concordant.merge.causality import Agreed
-from concordant.merge.kinds.look import Contest, Look, Option
-from concordant.merge.registers import Change, Path
+from concordant.merge.causality import Agreed, Register, SeenBy, Stamp
+from concordant.merge.kinds.weighing import Option, Weighed
+from concordant.merge.registers import Change, LeafChange, Path
+from concordant.merge.registers.leaf import is_sequence
 from concordant.merge.sequence.overlap import Rules
 from concordant.values import ABSENT, JSON, Canon, alike, canonical, decode
 
@@ -29,8 +31,9 @@ __all__ = [
     "Field",
     "Holds",
     "Kind",
+    "Known",
     "Look",
-    "Option",
+    "Memory",
     "default_says_something",
     "reading",
 ]
@@ -354,6 +357,288 @@ class Kind:
         """Puts ``value`` in the place of all contenders of a contest at this field's own path."""
         assert contest.field is not None
         self.contribute(change, contest.field, contest.place, value)
+
+
+class Contest(NamedTuple):
+    """Incompatible live values at one path, as the state shows them; an escalation is a contest with a life.
+
+    ``path`` is the public path, ``place`` the one in the tree. ``reason`` is one of ``concordant.escalation.Reason``:
+    those who tell people of it have words for these alone. ``anchor`` is the dot that the contenders carry.
+    ``digest`` tells one set of values from another; ``None``: it is to be made of the options. ``asked``: somebody had
+    it asked again, so that only a decision or a later write settles it.
+    """
+
+    path: tuple[str, ...]
+    place: Path
+    reason: str
+    anchor: str
+    base: JSON | object | None
+    options: tuple[Option, ...]
+    field: Field | None
+    digest: int | None = None
+    asked: bool = False
+
+
+class Known:
+    """What was read of one place.
+
+    Attributes:
+        value: the merged value; nobody may change it, and it stays as it is when the place changes.
+        below: what was read of the places in it.
+        changed: the keys in it at which something has changed since; ``None``: it is to be read as a whole.
+        gone: those of them that were gone for a while, and so may stand at another place in the order.
+        parts, order: what the kind keeps, to read what has changed alone.
+        doubt: what is known of a deletion of it, while it may be asked about.
+    """
+
+    __slots__ = ("below", "changed", "doubt", "gone", "order", "parts", "value")
+
+    def __init__(self) -> None:
+        self.value: Any = ABSENT
+        self.below: dict[str | None, Known] = {}
+        self.changed: set[str | None] | None = None
+        self.gone: set[str | None] = set()
+        self.parts: Any = None
+        self.order: Any = None
+        self.doubt: Any = None
+
+
+class Memory:
+    """What was read of a tree, kept until it changes.
+
+    Attributes:
+        way: how it was read.
+        since: the number of the last commit before.
+        known: what was read of its root.
+        contests: what is contested, by place.
+        settled: what policies settled, by place.
+        news: the places at which contests have changed since somebody was told of
+            them, with what was contested there; ``None``: nobody was told.
+        changes: those since the last reading, where there is a ``fitting``.
+        fitting: which writes satisfy the constraints of the model (by the layer that knows them).
+        parked: values of a wrong type, weighed.
+        extra: the places of contests that are no matter of one place in the tree alone.
+        latest: of each field the newest write that came to it, and the newest of another origin, with their places;
+            ``None`` where that is not told by what stands last (a text or list has changed).
+    """
+
+    __slots__ = (
+        "changes", "contests", "extra", "fitting", "known", "latest", "news", "parked", "settled", "since", "way",
+    )  # fmt: skip
+
+    def __init__(self, way: Any, since: int = 0) -> None:
+        self.way = way
+        self.since = since
+        self.known = Known()
+        self.contests: dict[Path, tuple[Contest, ...]] = {}
+        self.settled: dict[Path, tuple[Any, ...]] = {}
+        self.news: dict[Path, tuple[Contest, ...]] | None = None
+        self.changes: list[LeafChange] = []
+        self.fitting: Any = None
+        self.parked: dict[str, Weighed] = {}
+        self.extra: set[Path] = set()
+        self.latest: dict[str | None, tuple[tuple[Stamp, Path], ...] | None] = {}
+
+    def note(self, change: LeafChange) -> None:
+        """Takes note of a change of the tree."""
+        path, gone = change.path, not change.after
+        if self.fitting is not None:
+            self.changes.append(change)
+        if is_sequence(change.before) or is_sequence(change.after):
+            self.latest[path[0]] = None
+        elif change.after:
+            self._note_latest(path, change.after[-1].stamp)
+        node: Known | None = self.known
+        for part in path:
+            assert node is not None
+            if node.doubt is not None:
+                node.doubt.changes.append(change)
+            if node.changed is not None:
+                node.changed.add(part)
+                if gone:
+                    node.gone.add(part)
+                elif part in node.gone:
+                    node.changed = None
+            node = node.below.get(part)
+            if node is None:
+                return
+        assert node is not None
+        node.changed = None
+
+    def _note_latest(self, path: Path, stamp: Stamp) -> None:
+        known = self.latest.get(path[0], ())
+        if known is None or (known and stamp.n <= known[0][0].n):
+            return  # one that stood here before, and is the last now that others went
+        if known and known[0][0].origin == stamp.origin:
+            known = known[1:]
+        self.latest[path[0]] = ((stamp, path), *known[:1])
+
+    def take(self, path: Path, contests: Iterable[Contest], settled: Iterable[Any]) -> None:
+        """What was read at a place."""
+        before = self.contests.get(path, ())
+        now = tuple(contests)
+        if now != before:
+            if self.news is not None:
+                self.news.setdefault(path, before)
+            if now:
+                self.contests[path] = now
+            else:
+                del self.contests[path]
+        decided = tuple(settled)
+        if decided:
+            self.settled[path] = decided
+        else:
+            self.settled.pop(path, None)
+
+    def done(self, path: Path, known: Known) -> None:
+        """A place has been read."""
+        if (known.value is ABSENT or known.value is None) and not isinstance(known.parts, Weighed):
+            for part, below in known.below.items():
+                self.forget((*path, part), below)
+            # Deleted, so that nothing in it was looked at.
+            known.below, known.parts, known.order, known.changed, known.doubt = {}, None, None, None, None
+        else:
+            known.changed = set()
+        known.gone.clear()
+
+    def read_anew(self, path: Path) -> None:
+        """Has all that is in a place read anew."""
+        node: Known | None = self.known
+        for part in path:
+            node = node.below.get(part) if node is not None else None
+        waiting = [node] if node is not None else []
+        while waiting:
+            one = waiting.pop()
+            one.changed = one.parts = one.order = one.doubt = None
+            waiting += one.below.values()
+
+    def forget(self, path: Path, known: Known) -> None:
+        """A place is no more."""
+        self.take(path, (), ())
+        for part, below in known.below.items():
+            self.forget((*path, part), below)
+
+
+@dataclass(slots=True)
+class Look:
+    """One reading of a tree: what to do where writers disagree, and where the disagreements found are put.
+
+    ``sort_keys`` makes the order of keys that no model gives the same on all replicas; in containers of which a
+    deletion ``keeps`` something keys have no other order. A reading with a ``memory`` reads what has changed since the
+    last one; ``here`` is what is known of the place under way. ``tombs`` are the containers of the tree in which
+    something is or was deleted (``None``: any may be). One that ``doubts`` remembers what is contested about them too.
+    """
+
+    on_delete: str = "escalate"
+    included: SeenBy | None = None
+    contests: list[Contest] = field(default_factory=list)
+    settled: list[tuple[tuple[str, ...], str]] = field(default_factory=list)
+    sort_keys: bool = False
+    memory: Memory | None = None
+    here: Known | None = None
+    extra: dict[Path, Contest] = field(default_factory=dict)
+    tombs: Set[Path] | None = None
+    keeps: Callable[[Path], bool] | None = None
+    doubts: bool = False
+
+    def keys(self, path: Path, cell: Any) -> list[str]:
+        """The names in a container: as they came, or sorted where they may have come in another order elsewhere."""
+        names = [name for name in cell if name is not None]
+        return sorted(names) if self.sorts(path) else names
+
+    def sorts(self, path: Path) -> bool:
+        """Whether the names in a container are sorted."""
+        if self.sort_keys or self.keeps is None:
+            return self.sort_keys
+        return any(self.keeps(path[:depth]) for depth in range(len(path) + 1))
+
+    def entries(self, register: Register) -> Register:
+        """The entries of a register that this reading takes into account."""
+        if self.included is None:
+            return register
+        return tuple(entry for entry in register if self.included(entry.stamp))
+
+    def part(self, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
+        """Reads a place in the one under way, if it has changed."""
+        here, memory = self.here, self.memory
+        if here is None or memory is None:
+            return field.kind.read(self, field, path, public, cell)
+        known = here.below.get(path[-1])
+        if known is None:
+            if type(cell) is tuple and len(cell) < 2:
+                return field.kind.read(self, field, path, public, cell)  # of one value there is nothing to remember
+            known = here.below[path[-1]] = Known()
+        elif known.changed is not None and not known.changed:
+            return known.value
+        outer, decided = self.contests, self.settled
+        self.here, self.contests, self.settled = known, [], []
+        known.value = field.kind.read(self, field, path, public, cell)
+        memory.take(path, self.contests, self.settled)
+        memory.done(path, known)
+        self.here, self.contests, self.settled = here, outer, decided
+        return known.value
+
+    def whole(self, field: Field, tree: Any) -> Any:
+        """Reads a whole tree."""
+        memory = self.memory
+        if memory is None:
+            return field.kind.read(self, field, (), (), tree)
+        self.here = known = memory.known
+        known.value = field.kind.read(self, field, (), (), tree)
+        memory.take((), self.contests, self.settled)
+        memory.done((), known)
+        self.here = None
+        return known.value
+
+    def add(self, place: Path, contest: Contest) -> None:
+        """Adds a contest that is no matter of one place alone; ``close`` comes after the last."""
+        if self.memory is None:
+            self.contests.append(contest)
+        else:
+            self.extra[place] = contest
+
+    def found(self) -> Iterable[Contest]:
+        """What is contested in places of the tree."""
+        memory = self.memory
+        if memory is None:
+            return self.contests
+        return (one for place, found in memory.contests.items() if place not in memory.extra for one in found)
+
+    def close(self) -> None:
+        """Ends a reading."""
+        memory = self.memory
+        if memory is None:
+            return
+        for place in memory.extra - self.extra.keys():
+            memory.take(place, (), ())
+        for place, contest in self.extra.items():
+            memory.take(place, (contest,), ())
+        memory.extra = set(self.extra)
+        memory.changes.clear()
+
+    def read_all(self, path: Path, cell: Any, parts: Any) -> None:
+        """All in the place under way was read."""
+        here = self.here
+        if here is not None:
+            for gone in [key for key in here.below if key not in cell]:
+                self.forget((*path, gone))
+            here.parts = parts
+
+    def forget(self, path: Path) -> None:
+        """A place in the one under way is no more."""
+        known = self.here.below.pop(path[-1], None) if self.here is not None else None
+        if known is not None and self.memory is not None:
+            self.memory.forget(path, known)
+
+    def weighed(self, register: Register, canon: Canon) -> Weighed:
+        """A register's entries by equal value."""
+        here = self.here
+        if here is None:
+            return Weighed(register, canon)
+        known = here.parts
+        if not isinstance(known, Weighed) or not known.grown(register):
+            known = here.parts = Weighed(register, canon)
+        return known
 
 
 def anchor_of(base: Agreed | None) -> str:

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 
 from concordant.merge.causality import Entry, Register
 from concordant.merge.kinds.base import Declaration, Field, Holds, Look
+from concordant.merge.kinds.containers import gathered
 from concordant.merge.kinds.folding import EXACT, add, check_amount, fold_settled, negative, shares_of, take_from_folded
-from concordant.merge.kinds.look import gathered
 from concordant.merge.kinds.nodes import node_value
 from concordant.merge.kinds.reducer import Reducer
 from concordant.merge.kinds.registry import register

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from concordant.merge.causality import ASKED, Entry, Register, Stamp
-from concordant.merge.kinds.look import Contest, Look, Memory, Option, digest_of
+from concordant.merge.kinds.base import Contest, Field, Look, Memory
+from concordant.merge.kinds.weighing import Option, digest_of
 from concordant.merge.registers import PARKED, LeafChange, Path, Tree, agreed, leaf_at, leaves, place_leaf
 from concordant.merge.registers.leaf import Leaf, as_register, is_sequence, stands, writes_of
 from concordant.merge.registers.standing import Kept, came_and_gone
 from concordant.values import ABSENT, canonical_of, encode_read
-
-if TYPE_CHECKING:
-    from concordant.merge.kinds.base import Field
 
 __all__ = ["Doubt", "replaced"]
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from concordant.errors import MisshapenError
 from concordant.merge.kinds.at_once import shown_at_once, values_there
 from concordant.merge.kinds.base import Declaration, Field, Holds, Kind, Look
-from concordant.merge.kinds.look import read_parts
+from concordant.merge.kinds.containers import read_parts
 from concordant.merge.kinds.nodes import node_value
 from concordant.merge.kinds.registry import register
 from concordant.merge.kinds.shape import check_node

@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 
 from concordant.errors import MisshapenError
 from concordant.merge.causality import Entry, order_of
-from concordant.merge.kinds.base import Contest, Field, Holds, Kind, Look, Option
-from concordant.merge.kinds.look import read_parts
+from concordant.merge.kinds.base import Contest, Field, Holds, Kind, Look
+from concordant.merge.kinds.containers import read_parts
 from concordant.merge.kinds.nodes import node_value
 from concordant.merge.kinds.registry import kind_called, register
 from concordant.merge.kinds.scalar import Scalar, shown_value
@@ -26,6 +26,7 @@ from concordant.merge.kinds.tree import (
     part_field,
     with_contents,
 )
+from concordant.merge.kinds.weighing import Option
 from concordant.merge.registers import PARKED, Change, Path, leaf_at
 from concordant.merge.registers.tree import supporters_below
 from concordant.values import ABSENT, encode

@@ -7,8 +7,9 @@ from itertools import groupby
 from typing import Any
 
 from concordant.merge.causality import Entry, Register, Stamp, are_asked
-from concordant.merge.kinds.base import Contest, Field, Look, Option
+from concordant.merge.kinds.base import Contest, Field, Look
 from concordant.merge.kinds.doubt import Doubt, replaced
+from concordant.merge.kinds.weighing import Option
 from concordant.merge.registers import PARKED, Path, Tree, is_alive, leaf_at, leaves, place_leaf
 from concordant.merge.registers.leaf import as_register, writes_of
 from concordant.merge.registers.tree import gathered, kept_by

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from concordant.merge.causality import Agreed, Entry, Register
-from concordant.merge.kinds.base import Contest, Declaration, Field, Kind, Look, Option, anchor_of
-from concordant.merge.kinds.look import Group, Weighed
+from concordant.merge.kinds.base import Contest, Declaration, Field, Kind, Look, anchor_of
 from concordant.merge.kinds.policies import ORDERING, POLICIES, Priority, unordered
 from concordant.merge.kinds.registry import register
 from concordant.merge.kinds.shape import check_register
+from concordant.merge.kinds.weighing import Group, Option, Weighed
 from concordant.merge.registers import Change, Path, are_different
 from concordant.values import ABSENT, JSON, alike, canonical, decode, encode, same
 

@@ -12,8 +12,8 @@ from concordant.errors import MisshapenError
 from concordant.merge.causality import Entry, Register, order_of
 from concordant.merge.kinds.at_once import shown_at_once
 from concordant.merge.kinds.base import SETS, Declaration, Field, Holds, Look
+from concordant.merge.kinds.containers import gathered
 from concordant.merge.kinds.keyed import KeyedSet
-from concordant.merge.kinds.look import gathered
 from concordant.merge.kinds.nodes import node_value
 from concordant.merge.kinds.reducer import Interned, Reducer, identity
 from concordant.merge.kinds.registry import register

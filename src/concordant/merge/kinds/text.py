@@ -8,11 +8,12 @@ from functools import lru_cache, partial
 from typing import Any, ClassVar, Literal
 
 from concordant.merge.causality import Stamp
-from concordant.merge.kinds.base import Contest, Declaration, Field, Holds, Look, Option
+from concordant.merge.kinds.base import Contest, Declaration, Field, Holds, Look
 from concordant.merge.kinds.nodes import node_value
 from concordant.merge.kinds.reducer import Reducer
 from concordant.merge.kinds.registry import register
 from concordant.merge.kinds.shape import check_items
+from concordant.merge.kinds.weighing import Option
 from concordant.merge.registers import Change, Path
 from concordant.merge.sequence.aside import as_it_stood
 from concordant.merge.sequence.carried import carried

@@ -17,14 +17,15 @@ from typing import Any, ClassVar, Literal
 
 from concordant.errors import MisshapenError
 from concordant.merge.causality import Agreed, Register, Stamp, order_of
-from concordant.merge.kinds.base import Contest, Declaration, Field, Holds, Kind, Look, Option
+from concordant.merge.kinds.base import Contest, Declaration, Field, Holds, Kind, Look
+from concordant.merge.kinds.containers import read_parts
 from concordant.merge.kinds.list import List
-from concordant.merge.kinds.look import Group, Weighed, read_parts
 from concordant.merge.kinds.nodes import node_value
 from concordant.merge.kinds.registry import register
 from concordant.merge.kinds.scalar import AS_STORED, Says, Scalar
 from concordant.merge.kinds.set import Set
 from concordant.merge.kinds.shape import check_node
+from concordant.merge.kinds.weighing import Group, Option, Weighed
 from concordant.merge.registers import Change, Path, are_different, as_seen
 from concordant.merge.sequence.edit import decide
 from concordant.merge.sequence.layout import layout

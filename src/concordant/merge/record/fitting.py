@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 from concordant.merge.causality import Entry, Stamp, order_of
 from concordant.merge.kinds import Contest, Field, Look, Option
-from concordant.merge.kinds.base import reading
+from concordant.merge.kinds.base import Memory, reading
 from concordant.merge.kinds.keyed import key_of
-from concordant.merge.kinds.look import Memory, digest_of
 from concordant.merge.kinds.nested import field_at, public_path
+from concordant.merge.kinds.weighing import digest_of
 from concordant.merge.record.drift import Fit, fitted
 from concordant.merge.registers import PARKED, LeafChange, Path, Tree, leaf_at, leaves, place_leaf
 from concordant.merge.sequence.pieces import START, Piece, Sequence

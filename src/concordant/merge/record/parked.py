@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from concordant.merge.causality import Stamp, order_of
 from concordant.merge.kinds import Contest, Field, Look, Option
-from concordant.merge.kinds.look import Weighed, digest_of
 from concordant.merge.kinds.nested import OpenRecord, open_field, split_slot
+from concordant.merge.kinds.weighing import Weighed, digest_of
 from concordant.merge.registers import PARKED, Path, Tree, leaf_at
 from concordant.merge.registers.tree import supporters_below
 from concordant.values import ABSENT, JSON, canonical, decode, encode

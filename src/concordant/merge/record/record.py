@@ -15,7 +15,7 @@ from concordant.merge.causality import (
     seen_everything,
     source_of,
 )
-from concordant.merge.kinds.look import Memory
+from concordant.merge.kinds.base import Memory
 from concordant.merge.record.leases import Leases, end_of, over
 from concordant.merge.registers import PARKED, LeafChange, Path, Tree, leaf_at, place_leaf
 from concordant.merge.registers.crowds import MANY, Crowd, Exchanged

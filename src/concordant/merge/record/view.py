@@ -7,7 +7,7 @@ from typing import Any
 
 from concordant.merge.causality import Stamp, has_met
 from concordant.merge.kinds import Contest, Field, Look
-from concordant.merge.kinds.look import Memory
+from concordant.merge.kinds.base import Memory
 from concordant.merge.kinds.nested import OpenRecord, split_slot
 from concordant.merge.record.drift import Fit, adapted_standing, fitted, former_names
 from concordant.merge.record.fitting import Fitting
