@@ -83,12 +83,7 @@ class Nested(Kind):
             if base is not None:
                 change.delete(path, existed=True)
             return
-        if self.optional:
-            change.enter(path)
-            if base is None and not value:
-                change.touch(path)
-        elif path and change.covering and value != base:
-            change.enter(path)
+        self._enter(change, path, base, value)
         base = base or {}
         for name, item in value.items():
             part = self.written(change, path, field, name)
@@ -101,6 +96,15 @@ class Nested(Kind):
             elif part.default is ABSENT or not part.kind.alike(part, item, part.default):
                 part.kind.contribute(change, part, (*path, part.slot), item)
         change.turn_back(path)
+
+    def _enter(self, change: Change, path: Path, base: Any, value: Any) -> None:
+        """Prepares an edit of a record that may have been deleted, be it under an earlier model."""
+        if self.optional:
+            change.enter(path)
+            if base is None and not value:
+                change.touch(path)
+        elif path and change.covering and value != base:
+            change.enter(path)
 
     def beyond(self, field: Field, base: Any, value: Any) -> Any:
         if base is None or value is None:

@@ -175,14 +175,13 @@ def _anew(write: Write) -> Write:
 
 
 def _apply(record: Record, tree: Tree, write: Write, root: Field, on_delete: str) -> Applied:
-    covering = record.covering or bool(record.tombs) or tree is not record.tree  # what was converted may be deleted
     change = Change(
         tree,
         write.stamp,
         write.seen,
         deciding=write.mode == "decide",
         on_delete=on_delete,
-        covering=covering,
+        covering=_may_hold_deletions(record, tree),
         own=write.own,
         adding=write.mode == "add",
         replacing=write.replaces_all,
@@ -221,6 +220,11 @@ def _apply(record: Record, tree: Tree, write: Write, root: Field, on_delete: str
     changes = change.changes()
     applied = (changes, change.since(taken_back) if write.earlier else changes, again | made)
     return tuple.__new__(Applied, applied)  # the class's own is slower, being Python
+
+
+def _may_hold_deletions(record: Record, tree: Tree) -> bool:
+    """Whether there may be a deletion in a record's tree, or what one removed: in what was converted anyway."""
+    return record.covering or bool(record.tombs) or tree is not record.tree
 
 
 def _stored(root: Field, places: Places) -> dict[Path, Items[Hunk]]:
