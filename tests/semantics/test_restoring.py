@@ -198,3 +198,14 @@ def test_g11_what_is_no_version_restores_nothing(wrong: Any) -> None:
         with pytest.raises(ConcordantError, match="at= is a version"):
             call()
     assert before is not None and ws.get(NS, "launch") == before
+
+
+@pytest.mark.parametrize("past", [FIRST, {}])
+def test_what_has_expired_is_restored_as_it_was(past: dict[str, Any]) -> None:
+    """A document whose time is over gets the value that it had when it ended, an empty one too, and lasts."""
+    ws = Workspace(schemas={NS: Brief})
+    ws.put(NS, "launch", past, ttl=0.0)
+    assert ws.get(NS, "launch") is None
+    ws.restore(NS, "launch", 1, by="eve")
+    document = ws.get(NS, "launch")
+    assert document is not None and document.value == past and ws.check().ok

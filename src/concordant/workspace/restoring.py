@@ -87,6 +87,8 @@ class Restoring:
             with self.core.scoping.acting_as(by):
                 return self.writing.put(namespace, key, past.value)
         wanted = past.value
+        if self.reading.get(namespace, key, None, strict=False) is None:  # deleted or expired: it begins anew
+            return self.agent(by).write(namespace, key, wanted)
         empty = schema.build({})
         defaults = schema.values_of(empty, empty)
 
