@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar
 import pytest
 from pydantic import BaseModel
 
-from concordant import ConcordantError, Counter, List, Map, Scalar, Set, Text, Tree, Workspace
+from concordant import ConcordantError, Counter, List, Map, Scalar, SchemaError, Set, Text, Tree, Workspace
 from concordant.merge.kinds import Field, Kind, Look, register
 from concordant.merge.kinds.base import SETS, Declaration, Holds
 from concordant.merge.kinds.nodes import node_value
@@ -206,6 +206,28 @@ def test_two_kinds_of_one_name_are_refused() -> None:
         @register
         class Odd(Kind):
             name: ClassVar[str] = "no word"
+
+
+def test_a_kind_that_lacks_a_method_or_is_not_registered_is_refused() -> None:
+    """Each is told before anything is stored: when the class is made, or when a model declares it."""
+    with pytest.raises(ConcordantError, match="Partial does not say read, check"):
+
+        @register
+        class Partial(Kind):
+            name: ClassVar[str] = "partial"
+
+            def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None: ...
+
+            def edit(self, change: Change, field: Field, path: Path, base: Any, value: Any) -> None: ...
+
+    class Stray(MaxScalar):
+        name: ClassVar[str] = "stray"
+
+    class Brief(BaseModel):
+        best: Annotated[int | None, Stray()] = None
+
+    with pytest.raises(SchemaError, match=r"not registered\. Decorate Stray with `@register`"):
+        Workspace(schemas={("briefs",): Brief})
 
 
 class _Forgetful(MaxScalar):

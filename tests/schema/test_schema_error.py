@@ -49,6 +49,7 @@ def faults_of(*models: Any) -> list[Any]:
 
 
 WRONG: Any = 7
+KIND: Any = Set()
 FAULTS: list[tuple[str, Any, Any, str, str]] = [
     # what, annotation, default (... for none), in the problem, in the mend
     ("no kind: int", int, 0, "no kind.*int", "Counter"),
@@ -83,6 +84,14 @@ FAULTS: list[tuple[str, Any, Any, str, str]] = [
     ("records without by", Annotated[list[Record], Set()], [], "records", 'by="id"'),
     ("by without such a field", Annotated[list[Record], Set(by="key")], [], "key", "key"),
     ("by without records", Annotated[list[str], Set(by="id")], [], "id", "model"),
+    (
+        "a map's kind in its brackets",
+        Annotated[dict[str, set[str]], Map(KIND)],
+        {},
+        r"grow_only=Set\(\)",
+        r"Annot.*Set\(\)",
+    ),
+    ("a switch that is no bool", Annotated[int, Scalar(sticky=WRONG)], 0, "sticky=7", "True or False"),
     (
         "a map of texts",
         Annotated[dict[str, Annotated[int, Text()]], Map()],

@@ -21,6 +21,7 @@ from concordant.merge.kinds import (
     Scalar,
 )
 from concordant.merge.kinds.base import DICTS
+from concordant.merge.kinds.registry import is_registered
 from concordant.schema.annotations import (
     adapter_of,
     annotated,
@@ -303,6 +304,10 @@ def _declared(
     """A field with the kind that it declares."""
     if kind.holds != "keys" and not _check_inside(kind, annotation, faults, path):
         return None
+    if not is_registered(kind):
+        mend = f"Decorate {type(kind).__name__} with `@register`: what it stores is read elsewhere by its name"
+        faults.append(Fault(path, f"{kind.called()} is of a kind that is not registered", mend))
+    faults += _odd_switches(kind, path)
     field = kind.declared(Declared(kind, name, annotation, faults, path, checked=checked))
     if field is not None and kind.is_leaf:
         object.__setattr__(field, "canon", canon_of(annotation, annotated(annotation, checks_among(metadata))))
@@ -311,6 +316,18 @@ def _declared(
         if not is_faithful(annotation, own):
             object.__setattr__(field, "form", form_of(annotation, own))
     return field
+
+
+def _odd_switches(kind: Kind, path: tuple[str, ...]) -> Iterator[Fault]:
+    """Tells options that are on or off and were given something else, such as the kind of a map's values."""
+    for option in getattr(kind, "__dataclass_fields__", {}).values():
+        given = getattr(kind, option.name)
+        if isinstance(option.default, bool) and not isinstance(given, bool):
+            what, mend = told(given, 80), "Use True or False"
+            if isinstance(given, Kind):
+                what = given.called()
+                mend = f"The kind of a value stands beside its type: `dict[str, Annotated[..., {what}]]`"
+            yield Fault(path, f"{kind.called()} with {option.name}={what}", mend)
 
 
 def _undeclared(name: str, annotation: Any, faults: list[Fault], path: tuple[str, ...], checked: bool) -> Field | None:
