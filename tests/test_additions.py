@@ -1,15 +1,17 @@
-"""Whoever adds a limit, an error, a policy, an option or a column is told here what else it needs to be found."""
+"""Whoever adds a limit, error, policy, option, column or command is told here what else it needs to be found."""
 
 from __future__ import annotations
 
 import copy
 import inspect
 import pickle
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
 from pydantic import BaseModel
+from typer.main import get_command
 
 import concordant
 from concordant import (
@@ -24,12 +26,14 @@ from concordant import (
     errors,
     judges,
 )
+from concordant.cli.app import app
 from concordant.merge.causality import Stamp
 from concordant.merge.kinds import POLICIES
 from concordant.storage import Row
 
 ROOT = Path(__file__).parent.parent
 INSIDE = {"ForgottenError", "MisshapenError"}  # raised to ourselves
+COMMANDS = sorted(get_command(app).commands)  # type: ignore[attr-defined]
 NS, KEY = ("briefs",), "launch"
 
 
@@ -88,6 +92,15 @@ def test_a_limit_is_on_its_page() -> None:
     """Each field of ``Limits`` has a row in docs/limits.md, which says what happens beyond it."""
     page = (ROOT / "docs" / "limits.md").read_text(encoding="utf-8")
     assert [name for name in Limits.__dataclass_fields__ if f"\n| `{name}` | " not in page] == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_is_on_its_page(command: str) -> None:
+    """Each command has a row in docs/operations.md, and answers programs with ``--json`` as the page says."""
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    assert re.search(rf"^\| .*`{command}`.* \| ", page, re.MULTILINE)
+    options = {option for one in get_command(app).commands[command].params for option in one.opts}  # type: ignore[attr-defined]
+    assert ("--json" in options) is (command != "desk")
 
 
 def test_a_policy_is_named_where_its_readers_look() -> None:

@@ -151,8 +151,9 @@ class AdapterContract:
             ws.put(*AT, {"status": "draft"})
 
         self.run([{"ada": work}])
-        [question] = ws.escalations()
-        assert sorted(contender.agent for contender in question.contenders) == ["ada", "maria"]
+        questions = ws.escalations()
+        assert questions, "the task has seen what came after it began: TaskScope(began=) was taken at its first call"
+        assert sorted(contender.agent for contender in questions[0].contenders) == ["ada", "maria"]
 
     def test_what_a_task_read_since_is_seen(self, ws: Workspace) -> None:
         """What a task has read in the meantime it replaces, and nobody is asked."""
