@@ -26,21 +26,26 @@ ODD: list[Any] = [
 ]
 
 
+def filled(ws: Workspace) -> None:
+    """Adds a large text, a subscriber, a decision and an open question to a store."""
+    for _ in range(3):
+        with ws.agent("bob").edit(SPACE, "large") as brief:
+            brief.notes += "".join(f"Word {number}. " for number in range(2_000))
+    with ws.subscribe("bot", from_start=True) as inbox:
+        inbox.receive(timeout=0.0)
+        inbox.acknowledge()
+    ws.resolve(ws.escalations()[0], "ready", by="maria")
+    one, other = ws.agent("one"), ws.agent("other")
+    one.write(SPACE, "two", {"status": "s1"})
+    other.write(SPACE, "two", {"status": "s2"})
+
+
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A closed store with all sorts of documents, questions, decisions, a subscriber, a text that is stored apart."""
     path = tmp_path_factory.mktemp("rot") / "sound.db"
     with busy(f"sqlite:///{path}") as ws:
-        for _ in range(3):
-            with ws.agent("bob").edit(SPACE, "large") as brief:
-                brief.notes += "".join(f"Word {number}. " for number in range(2_000))
-        with ws.subscribe("bot", from_start=True) as inbox:
-            inbox.receive(timeout=0.0)
-            inbox.acknowledge()
-        ws.resolve(ws.escalations()[0], "ready", by="maria")
-        one, other = ws.agent("one"), ws.agent("other")
-        one.write(SPACE, "two", {"status": "s1"})
-        other.write(SPACE, "two", {"status": "s2"})
+        filled(ws)
     with closing(sqlite3.connect(path)) as file:
         file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return path

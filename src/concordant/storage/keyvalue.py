@@ -9,11 +9,13 @@ import uuid
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from functools import partial
+from itertools import islice
+from typing import Any, Protocol, TypeVar, get_args, get_type_hints
 
 from pydantic_core import from_json, to_json
 
-from concordant.errors import ConcordantError, DamagedDocumentError, StorageError
+from concordant.errors import ConcordantError, DamagedDocumentError, StorageError, told
 from concordant.escalation import Escalation, Event, when
 from concordant.merge.causality import VersionVector
 from concordant.merge.record import Record
@@ -176,11 +178,11 @@ def _dump(fields: Sequence[Any]) -> bytes:
     return b"".join([len(head).to_bytes(4, "big"), head, *(field for field in fields if isinstance(field, bytes))])
 
 
-def _load(data: bytes) -> list[Any]:
-    """The fields in bytes.
+def _load(data: bytes, *types: Any) -> list[Any]:
+    """The fields in bytes, each of its type or types.
 
     Raises:
-        ValueError: these are no such bytes.
+        ValueError: these are no such bytes; so does ``TypeError``, and whatever else is in ``_ROT``.
     """
     at = 4 + int.from_bytes(data[:4], "big")
     fields: list[Any] = from_json(data[4:at])
@@ -188,26 +190,157 @@ def _load(data: bytes) -> list[Any]:
         if isinstance(field, list):
             fields[number] = data[at : at + field[0]]
             at += field[0]
+    if at != len(data):
+        raise ValueError(f"{len(data)} bytes, and not {at}")
+    for field, wanted in zip(fields, types, strict=False):
+        if not isinstance(field, wanted):
+            raise TypeError(f"{told(field, 40)} stands where something of another type did")
     return fields
 
 
+_ROT = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
+"""What is raised where bytes are read that are not those that were stored."""
+
+
+def _types_of(stored: Any) -> tuple[Any, ...]:
+    found = [get_args(hint) or (hint,) for hint in get_type_hints(stored).values()]
+    return tuple((*types, int) if float in types else types for types in found)
+
+
+_NUMBER = (float, int)
+_DOCUMENT_TYPES, _ROW_TYPES = _types_of(StoredDocument), _types_of(StoredRow)
+
+
+def _document_of(data: bytes) -> StoredDocument:
+    return StoredDocument(*_load(data, *_DOCUMENT_TYPES))
+
+
+def _row_of(data: bytes) -> StoredRow:
+    return StoredRow(*_load(data, *_ROW_TYPES))
+
+
+def _question_of(data: bytes) -> tuple[int, int, float, Escalation]:
+    n, number, changed, body = _load(data, int, int, _NUMBER, bytes)
+    return n, number, changed, load_escalation(body)
+
+
+def _head_of(data: bytes) -> Head:
+    n, clock = _load(data, int, _NUMBER)
+    return n, clock
+
+
+def _about_of(data: bytes) -> dict[str, Any]:
+    found: dict[str, Any] = from_json(data)
+    _marks(found["marks"])
+    wanted = {"replica": str, "format": int, "forgotten": int, "exported": int, "trimmed": int}
+    if not all(isinstance(found[name], type_) for name, type_ in wanted.items()):
+        raise TypeError(f"{told(found, 80)} has something of another type")
+    return found
+
+
+def _peer_of(data: bytes) -> tuple[str, int, int, Marks]:
+    name, n, forgotten, marks = _load(data, str, int, int, str)
+    return name, n, forgotten, _marks(marks)
+
+
+def _task_of(data: bytes) -> tuple[str, int]:
+    execution, n = _load(data, str, int)
+    return execution, n
+
+
+def _note_of(data: bytes) -> tuple[str, str]:
+    name, text = _load(data, str, str)
+    return name, text
+
+
+def _subscriber_of(data: bytes) -> tuple[Cursor, str, float]:
+    n, index, holder, until = _load(data, int, int, str, _NUMBER)
+    return (n, index), holder, until
+
+
+def _event_of(data: bytes) -> tuple[int, str, float, Any, bytes]:
+    document, source, time, kind, body = _load(data, int, str, _NUMBER, str, bytes)
+    return document, source, time, kind, body
+
+
+def _address_of(key: bytes) -> Address | None:
+    """The document in whose name something is stored; ``None``: in that of none."""
+    room, _, name = key.partition(b"/")
+    if room not in (b"document", b"open", b"closed"):
+        return None
+    try:
+        parts = name.decode("utf-8", "surrogatepass").split("\0")
+        return load_namespace(parts[0]), load_key(parts[1])
+    except (ValueError, IndexError):
+        return None
+
+
+def _named(key: bytes) -> Address:
+    """The document whose key this is.
+
+    Raises:
+        ValueError: it is that of none.
+    """
+    address = _address_of(key)
+    if address is None:
+        raise ValueError("it is no document's key")
+    return address
+
+
+def _id_of(key: bytes) -> str:
+    """The id of the question that a key of a room (``open``, ``closed``) is about."""
+    return key.split(b"\0")[-2].decode("utf-8", "replace")
+
+
 _HEAD, _ABOUT = _key("store", "head"), _key("store", "about")
+_MEND = "Restore the store from a back-up"
 
 
 class _View:
     """What is asked of one view of a store, and done in one transaction."""
 
-    def __init__(self, tx: Any) -> None:
+    def __init__(self, tx: Any, place: str) -> None:
         self.tx = tx
+        self.place = place
+
+    def load(self, key: bytes, data: Any, make: Callable[[bytes], T], whose: Address | None = None) -> T:
+        """What was made of the bytes under a key.
+
+        Raises:
+            DamagedDocumentError: these are others, and of a document, which the key tells, or ``whose``.
+            StorageError: these are others, and of none.
+        """
+        try:
+            return make(data)
+        except _ROT as error:
+            reason = f"under {told(key, 200)} stands {told(data, 40)}: {type(error).__name__}: {error}"[:400]
+            address = whose or _address_of(key)
+            if address is not None:
+                raise DamagedDocumentError(self.place, *address, reason) from error
+            raise StorageError(self.place, f"{reason}. That is not what was stored", _MEND) from error
+
+    def loaded(self, key: bytes, make: Callable[[bytes], T]) -> T:
+        """What was made of what stands under a key."""
+        return self.load(key, self.tx.get(key), make)
+
+    def scanned(self, low: bytes, high: bytes, make: Callable[[bytes], T]) -> Iterator[T]:
+        """The same for each of a stretch of keys."""
+        return (self.load(key, data, make) for key, data in self.tx.scan(low, high))
+
+    def readable(self, low: bytes, high: bytes, make: Callable[[bytes], T]) -> Iterator[tuple[bytes, T]]:
+        """The same, with their keys, of those that can be read."""
+        for key, data in self.tx.scan(low, high):
+            try:
+                yield key, make(data)
+            except _ROT:  # which is told where it is looked for
+                continue
 
     def head(self) -> Head:
-        n, clock = _load(self.tx.get(_HEAD))
-        return n, clock
+        return self.loaded(_HEAD, _head_of)
 
     def about(self) -> dict[str, Any]:
         """What the store knows of itself: replica, forgotten, exported, marks, trimmed."""
-        found: dict[str, Any] = from_json(self.tx.get(_ABOUT))
-        return found
+        return self.loaded(_ABOUT, _about_of)
 
     def note(self, **news: Any) -> None:
         self.tx.put(_ABOUT, to_json({**self.about(), **news}))
@@ -224,27 +357,29 @@ class _View:
     # -- documents and journal -----------------------------------------------------------------------------------
 
     def shape(self, model: str) -> str | None:
-        found = self.tx.get(_key("model", model))
-        return found.decode() if found is not None else None
+        key = _key("model", model)
+        found = self.tx.get(key)
+        return self.load(key, found, bytes.decode) if found is not None else None
 
     def find(self, address: Address) -> StoredDocument | None:
-        data = self.tx.get(_key("document", *_name(address)))
-        return StoredDocument(*_load(data)) if data is not None else None
+        key = _key("document", *_name(address))
+        data = self.tx.get(key)
+        return self.load(key, data, _document_of) if data is not None else None
 
     def documents(self, prefix: Namespace = ()) -> list[StoredDocument]:
         """Those under a prefix, oldest first."""
-        found = [StoredDocument(*_load(data)) for data in self.values(*_under("document", prefix))]
-        return sorted(found, key=lambda stored: stored.id)
+        return sorted(self.scanned(*_under("document", prefix), _document_of), key=lambda stored: stored.id)
 
     def committed(self, after: int) -> list[StoredDocument]:
         """Those that were committed to after a commit, in that order."""
-        keys = self.values(_key("version", after + 1), _all(_key("version"))[1])
-        return [StoredDocument(*_load(self.tx.get(key))) for key in keys]
+        bounds = _key("version", after + 1), _all(_key("version"))[1]
+        return [
+            self.load(key, name, lambda name: self.loaded(name, _document_of)) for key, name in self.tx.scan(*bounds)
+        ]
 
-    def expired(self, now: float) -> list[bytes]:
-        """The keys of those that the sweep has to do with, in that order."""
-        low = _key("expires")
-        return [*self.values(low, _all(_key("expires", max(now, 0.0)))[1])]
+    def expired(self, now: float) -> list[Address]:
+        """Those that the sweep has to do with, in that order."""
+        return [*self.scanned(_key("expires"), _all(_key("expires", max(now, 0.0)))[1], _named)]
 
     def index(self, stored: StoredDocument, *, there: bool) -> None:
         """Puts a document where it is found by its version and its end, or takes it away from there."""
@@ -258,9 +393,10 @@ class _View:
             else:
                 self.tx.delete(entry)
 
-    def rows(self, document: int) -> list[StoredRow]:
+    def rows(self, document: int, whose: Address) -> list[StoredRow]:
         """The journal of a document, newest first."""
-        return [StoredRow(*_load(data)) for data in self.values(*_all(_key("row", document)))][::-1]
+        found = self.tx.scan(*_all(_key("row", document)))
+        return [self.load(key, data, _row_of, whose) for key, data in found][::-1]
 
     def drop(self, stored: StoredDocument) -> None:
         """Deletes a document, with all that is known of it."""
@@ -271,27 +407,48 @@ class _View:
     def erase(self, stored: StoredDocument) -> None:
         """Deletes what is known of a document beside it."""
         self.clear(*_all(_key("row", stored.id)))
-        for key, data in [*self.tx.scan(*_all(_key("event")))]:
-            if _load(data)[0] == stored.id:
+        for key, event in [*self.readable(*_all(_key("event")), _event_of)]:
+            if event[0] == stored.id:
                 self.tx.delete(key)
+        self.erase_questions(stored.namespace, stored.key)
+
+    def erase_questions(self, *name: str) -> None:
+        """Deletes the questions of a document."""
         for room in ("open", "closed"):
-            for key, id_ in [*self.tx.scan(*_all(_key(room, stored.namespace, stored.key)))]:
+            for key, _ in [*self.tx.scan(*_all(_key(room, *name)))]:
                 self.tx.delete(key)
-                self.tx.delete(_key("question", id_.decode()))
+                self.tx.delete(_key("question", _id_of(key)))
+
+    def take_out(self, address: Address) -> list[Any]:
+        """Deletes a document that may not be readable, with all that is known of it; returns what it and its journal
+        were. The journal of one that is not is what belongs to no other."""
+        key = _key("document", *_name(address))
+        data = self.tx.get(key)
+        try:
+            stored = _document_of(data)
+        except _ROT:
+            ids = {stored.id for _, stored in self.readable(*_all(_key("document")), _document_of)}
+            rows = [(place, row) for place, row in self.tx.scan(*_all(_key("row"))) if _cursor(place)[0] not in ids]
+            named = [*self.tx.scan(*_all(_key("version"))), *self.tx.scan(*_all(_key("expires")))]
+            for place in [key, *(place for place, _ in rows), *(place for place, name in named if name == key)]:
+                self.tx.delete(place)
+            self.erase_questions(*_name(address))
+        else:
+            rows = [*self.tx.scan(*_all(_key("row", stored.id)))]
+            self.drop(stored)
+        return [data, *(row for _, row in rows)]
 
     # -- escalations ---------------------------------------------------------------------------------------------
 
-    def question(self, id_: str) -> tuple[int, int, float, Escalation] | None:
+    def question(self, id_: str, whose: Address | None = None) -> tuple[int, int, float, Escalation] | None:
         """An escalation, with its commit, its number there, and the time of its last change."""
-        data = self.tx.get(_key("question", id_))
-        if data is None:
-            return None
-        n, number, changed, body = _load(data)
-        return n, number, changed, load_escalation(body)
+        key = _key("question", id_)
+        data = self.tx.get(key)
+        return None if data is None else self.load(key, data, _question_of, whose)
 
     def questions(self, room: str, low: bytes, high: bytes) -> list[Escalation]:
         """Escalations by the keys of a room (``open``, ``closed``), in the order in which they were opened."""
-        found = [self.question(id_.decode()) for id_ in self.values(low, high)]
+        found = [self.question(_id_of(key), _address_of(key)) for key, _ in self.tx.scan(low, high)]
         there = sorted((one for one in found if one is not None), key=lambda one: one[:2])
         return [one[3] for one in there]
 
@@ -312,9 +469,8 @@ class _View:
     def peers(self) -> dict[str, tuple[int, int, Marks]]:
         """Of other stores: what is known of them, what was when something was forgotten, their marks."""
         found: dict[str, tuple[int, int, Marks]] = {}
-        for data in self.values(*_all(_key("peer"))):
-            name, n, forgotten, marks = _load(data)
-            found[name] = (n, forgotten, _marks(marks))
+        for name, n, forgotten, marks in self.scanned(*_all(_key("peer")), _peer_of):
+            found[name] = (n, forgotten, marks)
         return found
 
     def put_peer(self, name: str, n: int, forgotten: int, marks: Marks) -> None:
@@ -335,14 +491,17 @@ class _View:
 
 def _marks(found: Any) -> Marks:
     found = from_json(found) if isinstance(found, str) else found
-    return tuple((n, digest) for n, digest in found)
+    marks = tuple((n, digest) for n, digest in found)
+    if not all(isinstance(n, int) and isinstance(digest, str) for n, digest in marks):
+        raise TypeError(f"{told(found, 40)} are no marks")
+    return marks
 
 
 class _Unit(_View, UnitOfWork):
     """A transaction of commits."""
 
     def __init__(self, storage: KeyValueStorage, tx: KeyValueWriter) -> None:
-        _View.__init__(self, tx)
+        _View.__init__(self, tx, storage.place)
         UnitOfWork.__init__(self, storage, {0: self.head()}, time.time())
         self._announces = storage.events.source
 
@@ -431,11 +590,11 @@ class KeyValueStorage(DurableStorage):
 
     def read(self, work: Callable[[_View], T]) -> T:
         """Asks the store."""
-        return self._guarded(lambda: self._store.read(lambda tx: work(_View(tx))))
+        return self._guarded(lambda: self._store.read(lambda tx: work(_View(tx, self.place))))
 
     def write(self, work: Callable[[_View], T]) -> T:
         """Runs a transaction that is no commit."""
-        return self._write(lambda tx: work(_View(tx)))
+        return self._write(lambda tx: work(_View(tx, self.place)))
 
     def transact(self, work: Callable[[UnitOfWork], Any], addresses: Sequence[Address], hasty: bool) -> Any:
         return self._write(lambda tx: work(_Unit(self, tx)))
@@ -499,9 +658,7 @@ class KeyValueStorage(DurableStorage):
 
     def expired(self) -> Sequence[Address]:
         now = self.now()[1]
-        keys = self.read(lambda view: view.expired(now))
-        names = [key.removeprefix(_key("document")).decode("utf-8", "surrogatepass").split("\0") for key in keys]
-        return [(load_namespace(name[0]), load_key(name[1])) for name in names]
+        return self.read(lambda view: view.expired(now))
 
     def documents(self, prefix: Namespace, after: Cut = 0) -> Iterator[tuple[Namespace, str, State]]:
         found, upto = self.read(lambda view: view.documents(prefix)), highest(after)
@@ -542,9 +699,10 @@ class KeyValueStorage(DurableStorage):
 
     def outdated(self, models: str) -> tuple[int, Iterator[tuple[Namespace, str, State]]]:
         def look(view: _View) -> tuple[int, list[StoredDocument]]:
-            noted = view.tx.get(_key("survey", models))
+            key = _key("survey", models)
+            noted = view.tx.get(key)
             known = self._surveyed.get(models, 0) if noted is not None else 0
-            n, after = view.head()[0], max(known, int(noted or 0))
+            n, after = view.head()[0], max(known, view.load(key, noted or b"0", lambda data: int(bytes.decode(data))))
             return n, view.committed(after) if n > after else []
 
         def is_outdated(stored: StoredDocument) -> bool:
@@ -575,30 +733,33 @@ class KeyValueStorage(DurableStorage):
 
         def look(view: _View) -> list[StoredRow]:
             stored = view.find(address)
-            return view.rows(stored.id) if stored is not None else []
+            return view.rows(stored.id, address) if stored is not None else []
 
         for found in self.read(look):
-            try:
-                row = load_row(found, address)
-            except (ValueError, TypeError) as error:
-                raise DamagedDocumentError(self.place, *address, f"row {found.n}: {error}") from error
-            yield row
+            yield self._row(found, address)
+
+    def _row(self, stored: StoredRow, address: Address) -> Row:
+        try:
+            return load_row(stored, address)
+        except _ROT as error:
+            raise DamagedDocumentError(self.place, *address, f"row {stored.n}: {error}") from error
 
     def journal(self, prefix: Namespace, agent: str | None, before: int | None, limit: int) -> Sequence[Row]:
         def look(view: _View) -> list[tuple[StoredRow, Address]]:
-            return [(row, stored.address) for stored in view.documents(prefix) for row in view.rows(stored.id)]
+            documents = [(stored.id, stored.address) for stored in view.documents(prefix)]
+            return [(row, address) for id_, address in documents for row in view.rows(id_, address)]
 
         found = self.read(look)
         chosen = [one for one in found if agent in (None, one[0].agent) and (before is None or one[0].n < before)]
         chosen.sort(key=lambda one: one[0].n, reverse=True)
-        return [load_row(row, address) for row, address in chosen[:limit]]
+        return [self._row(row, address) for row, address in chosen[:limit]]
 
     def puts_of(self, task: str, namespace: Namespace, key: str) -> Iterator[Row]:
         return (row for row in self.rows(namespace, key) if row.op is not None and row.op[0] == task)
 
     def executed_before(self, task: str, execution: str) -> bool:
-        found = self.read(lambda view: [*view.values(*_all(_key("task", task)))])
-        return any(_load(data)[0] != execution for data in found)
+        found = self.read(lambda view: [*view.scanned(*_all(_key("task", task)), _task_of)])
+        return any(other != execution for other, _ in found)
 
     # -- escalations ---------------------------------------------------------------------------------------------
 
@@ -639,8 +800,8 @@ class KeyValueStorage(DurableStorage):
     def totals(self) -> Totals:
         def look(view: _View) -> tuple[list[StoredDocument], list[StoredRow], list[Escalation]]:
             documents = view.documents()
-            rows = [StoredRow(*_load(data)) for data in view.values(*_all(_key("row")))]
-            asked = [load_escalation(_load(data)[3]) for data in view.values(*_all(_key("question")))]
+            rows = [*view.scanned(*_all(_key("row")), _row_of)]
+            asked = [found[3] for found in view.scanned(*_all(_key("question")), _question_of)]
             return documents, rows, asked
 
         documents, rows, asked = self.read(look)
@@ -669,7 +830,7 @@ class KeyValueStorage(DurableStorage):
 
     def notes(self) -> Mapping[str, str]:
         def run(view: _View) -> Mapping[str, str]:
-            return dict(map(_load, view.values(*_all(_key("note")))))
+            return dict(view.scanned(*_all(_key("note")), _note_of))
 
         return self.read(run)
 
@@ -719,13 +880,13 @@ class KeyValueStorage(DurableStorage):
 
     def examine_store(self) -> StoreExamined:
         def look(view: _View) -> StoreExamined:
-            documents = view.documents()
+            keys = {key for key, _ in view.tx.scan(*_all(_key("document")))}
+            documents = [stored for _, stored in view.readable(*_all(_key("document")), _document_of)]
             ids = {stored.id for stored in documents}
-            names = {stored.address for stored in documents}
-            rows = [_load(data)[:2] for data in view.values(*_all(_key("row")))]
-            asked = view.questions("open", *_all(_key("open")))
-            strays = sum(document not in ids for _, document in rows)
-            strays += sum((e.namespace, e.key) not in names for e in asked)
+            rows = [row[:2] for _, row in view.readable(*_all(_key("row")), _row_of)]
+            asked = [key.replace(b"open/", b"document/", 1) for key, _ in view.tx.scan(*_all(_key("open")))]
+            strays = sum(document not in ids for _, document in rows) if len(keys) == len(documents) else 0
+            strays += sum(key[: key.rindex(b"\0", 0, -1) + 1] not in keys for key in asked)
             newest = max([0, *(stored.saved for stored in documents), *(n for n, _ in rows)])
             return StoreExamined(view.head()[0], newest, view.about()["trimmed"], strays, ())
 
@@ -734,7 +895,11 @@ class KeyValueStorage(DurableStorage):
     def examine(self, address: Address | None = None) -> Iterator[Examined]:
         def look(view: _View) -> list[Examined]:
             low, high = _all(_key("document")) if address is None else _all(_key("document", *_name(address)))
-            return [_examined(view, key, data) for key, data in view.tx.scan(low, high)]
+            found: dict[bytes, bytes | None] = dict(view.tx.scan(low, high))
+            for key in view.values(*_all(_key("version"))):  # one that is gone without a trace of it
+                if isinstance(key, bytes) and low <= key < high:
+                    found.setdefault(key, None)
+            return [_examined(view, key, data) for key, data in found.items()]
 
         return iter(self.read(look))
 
@@ -742,18 +907,8 @@ class KeyValueStorage(DurableStorage):
         def run(view: _View) -> int:
             n = view.head()[0]
             for number, (address, reason) in enumerate(addresses):
-                key = _key("document", *_name(address))
-                data = view.tx.get(key)
-                if data is None:
-                    continue
-                try:
-                    stored = StoredDocument(*_load(data))
-                    rows = [*view.values(*_all(_key("row", stored.id)))]
-                    view.drop(stored)
-                except (ValueError, TypeError):  # its name is all that can be read of it
-                    rows = []
-                    view.tx.delete(key)
-                view.tx.put(_key("aside", n, number), _dump((*_name(address), time.time(), reason, data, *rows)))
+                aside = (*_name(address), time.time(), reason, *view.take_out(address))
+                view.tx.put(_key("aside", n, number), _dump(aside))
             return len(addresses)
 
         done = self.write(run)
@@ -783,24 +938,24 @@ def _forget_rows(view: _View, before: float) -> int:
     """Deletes journal rows and closed escalations from before a time; returns how many rows."""
     gone = upto = 0
     for key, data in [*view.tx.scan(*_all(_key("row")))]:
-        row = StoredRow(*_load(data))
+        row = view.load(key, data, _row_of)
         if row.time < before:
             view.tx.delete(key)
             gone, upto = gone + 1, max(upto, row.n)
     if gone:
         view.note(trimmed=max(view.about()["trimmed"], upto))
         for key, data in [*view.tx.scan(*_all(_key("task")))]:
-            if _load(data)[1] <= upto:
+            if view.load(key, data, _task_of)[1] <= upto:
                 view.tx.delete(key)
-    for key, id_ in [*view.tx.scan(*_all(_key("closed")))]:
-        found = view.question(id_.decode())
+    for key, _ in [*view.tx.scan(*_all(_key("closed")))]:
+        found = view.question(_id_of(key), _address_of(key))
         if found is None or found[2] < before:
             view.tx.delete(key)
-            view.tx.delete(_key("question", id_.decode()))
+            view.tx.delete(_key("question", _id_of(key)))
     return gone
 
 
-def _examined(view: _View, key: bytes, data: bytes) -> Examined:
+def _examined(view: _View, key: bytes, data: bytes | None) -> Examined:
     """What is stored of a document, and why something of it cannot be read."""
     name = key.removeprefix(_key("document")).decode("utf-8", "replace").split("\0")
     address: Address = ((), "")
@@ -811,12 +966,13 @@ def _examined(view: _View, key: bytes, data: bytes) -> Examined:
     doing, trouble = "it", None
     try:
         address = (load_namespace(name[0]), load_key(name[1]))
-        stored = StoredDocument(*_load(data))
+        stored = view.load(key, data, _document_of)
         state = load_state(stored, address)
         doing = "its journal"
-        rows = [load_row(row, address) for row in view.rows(stored.id)]
-        doing = "an open question of it"
+        rows = [load_row(row, address) for row in view.rows(stored.id, address)]
+        doing = "a question of it"
         asked = [*view.open_questions(address)]
+        view.questions("closed", *_all(_key("closed", *_name(address))))
     except Exception as error:  # whatever is wrong with it is told
         trouble = f"{doing} cannot be read ({type(error).__name__}: {error})"[:300]
     is_record = isinstance(state, Record) and stored is not None
@@ -852,25 +1008,19 @@ class KeyValueEvents(DurableEvents):
     def after(self, position: Position, limit: int) -> list[Told]:
         (cursor,) = position
 
-        def look(view: _View) -> list[tuple[bytes, bytes]]:
-            found: list[tuple[bytes, bytes]] = []
-            for one in view.tx.scan(_key("event", cursor[0], cursor[1] + 1), _all(_key("event"))[1]):
-                found.append(one)
-                if len(found) == limit:
-                    break
-            return found
+        def look(view: _View) -> list[Told]:
+            found = view.tx.scan(_key("event", cursor[0], cursor[1] + 1), _all(_key("event"))[1])
+            return [view.load(key, data, partial(_told, key)) for key, data in islice(found, limit)]
 
-        return [_told(key, data) for key, data in self._storage.read(look)]
+        return self._storage.read(look)
 
     def listener(self) -> Listener:
         return Polling(self._storage.poll)
 
     def _subscriber(self, view: _View, name: str) -> tuple[Cursor, str, float] | None:
-        data = view.tx.get(_key("subscriber", name))
-        if data is None:
-            return None
-        n, index, holder, until = _load(data)
-        return (n, index), holder, until
+        key = _key("subscriber", name)
+        data = view.tx.get(key)
+        return None if data is None else view.load(key, data, _subscriber_of)
 
     def _note(self, view: _View, name: str, cursor: Cursor, holder: str, until: float) -> None:
         view.tx.put(_key("subscriber", name), _dump((*cursor, holder, until)))
@@ -915,13 +1065,14 @@ class KeyValueEvents(DurableEvents):
         now = time.time()
 
         def look(view: _View) -> list[Lag]:
-            times = [(_cursor(key), _load(data)[2]) for key, data in view.tx.scan(*_all(_key("event")))]
+            events = view.tx.scan(*_all(_key("event")))
+            times = [(_cursor(key), view.load(key, data, _event_of)[2]) for key, data in events]
             found = []
             for key, data in view.tx.scan(*_all(_key("subscriber"))):
-                n, index, holder, until = _load(data)
-                waiting = [at for cursor, at in times if cursor > (n, index)]
+                reached, holder, until = view.load(key, data, _subscriber_of)
+                waiting = [at for cursor, at in times if cursor > reached]
                 since = when(waiting[0]) if waiting else None
-                found.append(Lag(_subscriber_of(key), len(waiting), since, holder != "" and until > now))
+                found.append(Lag(_name_of(key), len(waiting), since, holder != "" and until > now))
             return sorted(found)
 
         return self._storage.read(look)
@@ -931,26 +1082,27 @@ class KeyValueEvents(DurableEvents):
 
         def run(view: _View) -> None:
             events = [*view.tx.scan(*_all(_key("event")))]
-            cursors = {key: _load(data) for key, data in view.tx.scan(*_all(_key("subscriber")))}
+            subscribers = view.tx.scan(*_all(_key("subscriber")))
+            cursors = {key: view.load(key, data, _subscriber_of) for key, data in subscribers}
             beyond = events[: max(0, len(events) - most)]
             if beyond:
                 newest = _cursor(beyond[-1][0])
-                for key, (n, index, holder, until) in cursors.items():
-                    if (n, index) < newest:
-                        name = _subscriber_of(key)
+                for key, (cursor, holder, until) in cursors.items():
+                    if cursor < newest:
+                        name = _name_of(key)
                         log.warning("events are dropped that the subscriber %s has not fetched (Limits.backlog)", name)
-                        cursors[key] = [*newest, holder, until]
-                        view.tx.put(key, _dump(cursors[key]))
-            waiting = min(((n, index) for n, index, *_ in cursors.values()), default=(LAST, LAST))
+                        cursors[key] = (newest, holder, until)
+                        view.tx.put(key, _dump((*newest, holder, until)))
+            waiting = min((cursor for cursor, *_ in cursors.values()), default=(LAST, LAST))
             dropped = {key for key, _ in beyond}
             for key, data in events:
-                if key in dropped or (_load(data)[2] < before and _cursor(key) <= waiting):
+                if key in dropped or (view.load(key, data, _event_of)[2] < before and _cursor(key) <= waiting):
                     view.tx.delete(key)
 
         self._storage.write(run)
 
 
-def _subscriber_of(key: bytes) -> str:
+def _name_of(key: bytes) -> str:
     return key.removeprefix(_key("subscriber")).rstrip(b"\0").decode()
 
 
@@ -960,5 +1112,5 @@ def _cursor(key: bytes) -> Cursor:
 
 
 def _told(key: bytes, data: bytes) -> Told:
-    _, source, time, kind, body = _load(data)
+    _, source, time, kind, body = _event_of(data)
     return Told(_cursor(key), source, Event(kind, load_escalation(body), time))
