@@ -13,6 +13,7 @@ from concordant import ConcordantError, Instant
 from concordant.workspace.coroutines import are_gathered
 from concordant.workspace.scope import Scope
 from concordant.workspace.scoping import Scoping
+from concordant.workspace.transaction import Pending
 from concordant_langgraph import attempts, provider, toolcalls
 from concordant_langgraph.attempts import (
     _Known,
@@ -21,10 +22,11 @@ from concordant_langgraph.attempts import (
     settled,
     superstep_began,
 )
-from concordant_langgraph.lineage import with_parts as the_with_parts
+from concordant_langgraph.lineage import follows, with_parts as the_with_parts
 from concordant_langgraph.taking import _with_own_callbacks
 from concordant_langgraph.toolcalls import _Ended, runnable_begins, tool_call_ends
 
+from ..langgraph.effects import test_in_turn
 from ..langgraph.scopes import test_floor, test_strands, test_subgraph_retries, test_task_calls, test_tool_calls
 from .breaking import passes, swap
 
@@ -117,6 +119,24 @@ def reads_are_not_handed_on(patch: Patch) -> None:
 def who_runs_beside_hands_on(patch: Patch) -> None:
     """What a coroutine has read that has ended is read for those gathered with it."""
     swap(patch, are_gathered, lambda *_: False)
+
+
+def steps_in_turn() -> None:
+    for how in test_in_turn.HOW[1:]:
+        steps: list[list[test_in_turn.Put]] = [[{"status": "*"}], [{"status": "busy"}], [{"status": "done"}]]
+        test_in_turn.check(how, True, steps, [(2, 9)] * 2)
+
+
+@mutant(steps_in_turn)
+def steps_in_turn_are_beside_each_other(patch: Patch) -> None:
+    """What a step that comes later put the last time is unseen by one that is executed again."""
+    swap(patch, follows, lambda *_: False)
+
+
+@mutant(steps_in_turn)
+def what_came_before_anew_is_left(patch: Patch) -> None:
+    """A step that puts what it put the last time leaves what an earlier one has put in its place since."""
+    swap(patch, Pending._overwritten, lambda *_: frozenset())
 
 
 @mutant(lambda: test_subgraph_retries.test_a_retried_subgraph_has_its_effect_once(None, False))

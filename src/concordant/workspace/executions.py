@@ -15,7 +15,7 @@ put; what the next one has made already is not made again.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Sequence, Set
 from typing import Any, NamedTuple, TypeAlias
 
 from concordant.merge.causality import Stamp
@@ -31,7 +31,7 @@ from concordant.workspace.core import Core
 from concordant.workspace.scope import Scope
 from concordant.workspace.states import effect_of, expanded
 
-__all__ = ["Effect", "Executions", "Replay", "Retries"]
+__all__ = ["Effect", "Executions", "Fields", "Replay", "Retries", "field_of"]
 
 Fields: TypeAlias = frozenset[str | None]
 """Names of top-level fields; ``None`` among them stands for the whole document."""
@@ -58,7 +58,7 @@ class Effect(NamedTuple):
         if self.void or None not in self.within:
             whole = None in self.within
             changes = tuple(
-                c for c in changes if (f := _field(c.path)) not in self.void and (whole or f in self.within)
+                c for c in changes if (f := field_of(c.path)) not in self.void and (whole or f in self.within)
             )
         return Earlier(self.row.stamp(replica), changes)
 
@@ -83,7 +83,7 @@ class Replay(NamedTuple):
     def untouched(self, schema: Compiled, replica: str) -> frozenset[str]:
         """The fields whose being left out is nothing new."""
         changes = [change for part in self.own for change in part.effect(schema, replica).changes]
-        fields = {_field(change.path) for change in changes} - self.diverging
+        fields = {field_of(change.path) for change in changes} - self.diverging
         return self.kept.union(name for name in fields if name is not None)
 
 
@@ -134,7 +134,13 @@ class Executions:
         self._later = later
 
     def replay(
-        self, ordinal: int, values: dict[str, Any] | None, n: int, since: float, parked: Collection[str] = ()
+        self,
+        ordinal: int,
+        values: dict[str, Any] | None,
+        n: int,
+        since: float,
+        parked: Collection[str] = (),
+        overwritten: Callable[[Iterable[Effect]], Fields] = lambda _: _NOTHING,
     ) -> Replay | None:
         """What the n-th put of the present execution makes of the earlier ones; ``None`` if there is none.
 
@@ -143,6 +149,7 @@ class Executions:
             n: the number of its commit.
             since: a time; what was put before it is over.
             parked: fields for which it gives values of a wrong type.
+            overwritten: in which fields what was put has given way to what is executed again before it.
         """
         made = self._made.get(ordinal)
         if made is None or made.row.time < since:
@@ -155,7 +162,10 @@ class Executions:
         if made.row.op[1] in self._later:
             self._replayed[ordinal] = _Replayed(_NOTHING, n)
             return Replay(made.began, _NOTHING, _NONE, made.parts, ())
-        diverging, kept = self._compared(made, values, self._diverging(ordinal) | made.void, parked)
+        before = self._diverging(ordinal) | made.void | overwritten(made.parts)
+        diverging, kept = self._compared(made, values, before, parked)
+        if diverging and self._open and values is not None:  # what later ones gave goes, until it is given again
+            diverging |= {name for name in self._given_later(ordinal) if name not in values}
         self._replayed[ordinal] = _Replayed(diverging, n)
         back = self._back(ordinal, made, diverging, kept, since) if diverging else ()
         return Replay(made.began, diverging, kept, made.parts, back)
@@ -193,6 +203,11 @@ class Executions:
         ]
         back = [part for part in (*own, *later) if part.row.time >= since]
         return tuple(sorted(back, key=lambda part: -part.row.n))
+
+    def _given_later(self, ordinal: int) -> set[str]:
+        """The fields that later puts gave the last time, as far as they have not been made again."""
+        later = (made for number, made in self._made.items() if number > ordinal and number not in self._replayed)
+        return {name for made in later for name in made.values() or ()}
 
     def take_back(self, ordinal: int) -> None:
         """The n-th put of the present execution was not committed."""
@@ -310,7 +325,8 @@ class Retries:
         return task.task, task.execution, scope.number(document), began
 
 
-def _field(path: Path) -> str | None:
+def field_of(path: Path) -> str | None:
+    """The top-level field of a place; ``None`` for the whole document."""
     slot = path[0]
     if slot is None:
         return None

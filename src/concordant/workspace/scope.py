@@ -110,6 +110,8 @@ class TaskScope(NamedTuple):
         strands: whether coroutines and threads of the task that run side by side count as writers of their own.
         run: the run of an agent that the task is part of; what tools show in it counts in its later calls.
         floor: an instant before which nobody wrote whom ``relation`` calls concurrent; it spares comparisons too.
+        follows: tells of two origins, ``(one, other)``, whether the other's task comes after the one's whenever what is
+            around both is executed: what it wrote when they are executed again, it wrote the last time.
     """
 
     key: str
@@ -123,6 +125,7 @@ class TaskScope(NamedTuple):
     strands: bool = False
     run: AgentRun | None = None
     floor: Instant | None = None
+    follows: Callable[[str, str], bool] | None = None
 
 
 class ReadSnapshot(NamedTuple):

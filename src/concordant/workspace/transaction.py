@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from concordant.errors import StaleWriteError
@@ -12,17 +13,18 @@ from concordant.merge.kinds import Contest, Nested
 from concordant.merge.record import Applied, Places, Record, Write, apply, journalled
 from concordant.merge.record.leases import KEEP, Leases, after_sequel, after_write, renewed, without_seen
 from concordant.merge.registers import LeafChange, Path, leaf_at
+from concordant.merge.registers.leaf import as_register
 from concordant.schema import Compiled
 from concordant.storage import Deferred, Op, Result, SideEffects, State, Storage, TransactionView
 from concordant.storage.base import Column
 from concordant.values import ABSENT, decode_whole, encode
 from concordant.workspace.commit import Commit
-from concordant.workspace.executions import Executions, Replay
+from concordant.workspace.executions import Effect, Executions, Fields, Replay, field_of
 from concordant.workspace.permission import check_decider, check_party, check_writer, is_bound, is_decider, stands_alone
 from concordant.workspace.scope import ReadSnapshot, Scope
 from concordant.workspace.states import current_view, expanded, is_shown, version_of, view_at
 from concordant.workspace.transitions import Decision, transitions
-from concordant.workspace.visibility import own_writes, reached, seen_by, sees_all, unseen_fields
+from concordant.workspace.visibility import own_writes, reached, seen_by, sees_all, task_of, unseen_fields
 
 __all__ = ["Pending"]
 
@@ -262,7 +264,25 @@ class Pending:
             return None
         since = state.reborn if isinstance(state, Record) else 0.0
         given = None if self.mode == "delete" else self.given()
-        return executions.replay(self.op[2], given, n, since, {path[0] for path in self.parked})
+        parked = {path[0] for path in self.parked}
+        return executions.replay(self.op[2], given, n, since, parked, partial(self._overwritten, state))
+
+    def _overwritten(self, state: State | None, parts: Iterable[Effect]) -> Fields:
+        """The fields in which somebody stands in the place of an earlier put who comes before it in each execution of
+        what is around both, and so has written anew."""
+        follows, origin = self.scope.task.follows if self.scope.task is not None else None, task_of(self.scope.origin)
+        if follows is None:
+            return _NONE
+        tree = expanded(state, self.schema, self.replica).tree
+        found: set[str | None] = set()
+        for part in parts:
+            for change in part.effect(self.schema, self.replica).changes:
+                here = as_register(leaf_at(tree, change.path))
+                gone = [entry for entry in as_register(leaf_at(tree, (None,))) if entry.value is None]
+                for place, entries in ((change.path, here), ((None,), gone)):
+                    if any(e.stamp.n > part.row.n and follows(task_of(e.stamp.origin), origin) for e in entries):
+                        found.add(field_of(place))
+        return frozenset(found)
 
     def _repeated(self, state: State | None, replay: Replay, n: int, time: float) -> Result | None:
         """A put that was made before changes nothing; it begins the document's time to live anew."""

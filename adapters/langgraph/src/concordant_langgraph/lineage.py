@@ -160,6 +160,23 @@ def _parted(a: Level, b: Level) -> Relation:
     return "concurrent" if a.step == b.step else "ordered"
 
 
+def follows(mine: str, theirs: str) -> bool:
+    """Whether the task of ``theirs`` comes after that of ``mine`` in each execution of the task that is around both: in
+    a later superstep of one graph, or as a `@task` called with the result of the other in hand."""
+    ours, others = _parse(mine), _parse(theirs)
+    a, b = next(((a, b) for a, b in zip(ours[1:], others[1:], strict=False) if a != b), (None, None))
+    if a is None or b is None or ours[0] != others[0] or a.call != b.call:
+        return False
+    if a.task.startswith(_CALL) and b.task.startswith(_CALL):
+        return _is_after(b, a)
+    return _numbered(a.step) < _numbered(b.step) if min(_numbered(a.step), _numbered(b.step)) >= 0 else False
+
+
+def _numbered(step: str) -> int:
+    """The number of a superstep below the outermost graph; -1 where it has none."""
+    return int(step[1:]) if step[:1] == "~" and step[1:].isdecimal() else -1
+
+
 def packed_step(token: str) -> str:
     """The superstep of the outermost graph, for ``belongs``."""
     return token.split(".", 2)[1]

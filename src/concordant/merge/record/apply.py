@@ -414,6 +414,7 @@ def take_back(change: Change, root: Field, earlier: Items[Earlier]) -> VersionVe
     back = _PutBack(change.stamp, to_go)
     for one in earlier:
         _take_back(change, root, one, back)
+    change.covering = change.covering or any(path[-1] is None for path in change.after)  # a deletion stands again
     return back.dots.known
 
 

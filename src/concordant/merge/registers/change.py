@@ -18,6 +18,7 @@ from concordant.merge.registers.leaf import (
     parted,
     replaced_what_was_seen,
     split_by,
+    stands,
     uncovered,
     without,
 )
@@ -334,7 +335,11 @@ class Change:
         if any(entry.value is not None for entry in marks):
             return True
         below: Any = leaf_at(self.tree, path)
-        return is_alive({part: node for part, node in (below or {}).items() if part is not None})
+        standing = {part: node for part, node in (below or {}).items() if part is not None}
+        if not any(place[: len(path)] == path and place[-1] is not None for place in self.after):
+            return is_alive(standing)
+        left = (self.live((*path, *place)) for place, _ in leaves(standing) if place[0] != PARKED)
+        return any(leaf is not None and stands(leaf) for leaf in left)
 
     def delete(self, path: Path, *, existed: bool | None = None) -> bool:
         """Deletes a container as far as the writer has seen it; tells whether there was anything to delete.
