@@ -286,6 +286,34 @@ def test_a_reach_inside_is_found(tmp_path: Path) -> None:
     assert found == ["uses _body", "uses the workspace's storage"]
 
 
+# What people are shown as it stands is in the imperative; of texts and lists docstrings still name what is returned.
+WORDED_OTHERWISE = ("src/concordant/cli/", "src/concordant/desk/api.py", "src/concordant/merge/sequence/")
+NO_VERBS = {"Its", "This", "Bytes", "Elements", "Entries", "Fields", "Keys", "Numbers", "Questions", "Rows", "Settings",
+            "Texts", "Values", "Words"}  # fmt: skip
+
+
+def public_functions(node: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """The functions and methods of a module whose names, and whose classes', have no underscore; no properties."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.ClassDef) and not child.name.startswith("_"):
+            yield from public_functions(child)
+        elif isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)) and not child.name.startswith(("_", "test_")):
+            is_property = any("property" in ast.unparse(decorator) for decorator in child.decorator_list)
+            yield from () if is_property else (child,)
+
+
+def test_docstrings_begin_with_a_verb() -> None:
+    """What a public function does is its first word: Returns, Tells, Takes."""
+    wrong = []
+    for path in CODE:
+        if not where(path, 0).startswith(WORDED_OTHERWISE):
+            for function in public_functions(nodes(path)[0]):
+                first = (ast.get_docstring(function) or "Has").split()[0].rstrip(",:;")
+                if not re.fullmatch("[A-Z][a-z]+s", first) or first in NO_VERBS:
+                    wrong.append(f"{where(path, function.lineno)} {function.name}: {first}")
+    assert wrong == []
+
+
 def complexity(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     """How many ways lead through a function; functions and classes inside it count for themselves."""
     ways, waiting = 1, list(ast.iter_child_nodes(function))

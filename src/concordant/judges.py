@@ -272,7 +272,7 @@ def _sides(escalation: Escalation) -> dict[int, Any]:
 def prompt_of(
     case: Case, document: Mapping[str, Any] | None, instructions: str = "", *, sides_only: bool = False
 ) -> str:
-    """The prompt in which a case is put before a model.
+    """Returns the prompt in which a case is put before a model.
 
     What agents wrote is data between two equal lines that hold a fresh random number, one line of JSON each, so that no
     text in it can look like the end of it.

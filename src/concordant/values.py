@@ -190,7 +190,7 @@ def _lines(values: Sequence[Any]) -> bytes | None:
 
 
 def encode_read(value: Any) -> JSON:
-    """``encode`` for what was read of JSON, and is not looked through for what JSON cannot hold."""
+    """Does as ``encode`` for what was read of JSON, and is not looked through for what JSON cannot hold."""
     try:
         return to_json(value, inf_nan_mode="constants")
     except (PydanticSerializationError, ValueError, RuntimeError):

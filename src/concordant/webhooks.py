@@ -302,7 +302,7 @@ def deliver(
 
 
 async def adeliver(workspace: Workspace, webhook: Webhook, **settings: Any) -> int:
-    """``deliver`` for coroutines: it ends when it is cancelled."""
+    """Runs ``deliver`` for coroutines: it ends when it is cancelled."""
     stop = settings.pop("stop", None) or threading.Event()
     try:
         return await off_loop(lambda: deliver(workspace, webhook, stop=stop, **settings))

@@ -47,7 +47,7 @@ class Verdict(NamedTuple):
 
 
 def judge(truth: Truth, outcome: Outcome, *, serial: bool = False) -> Verdict:
-    """The verdict.
+    """Returns the verdict.
 
     Args:
         serial: the writers of a round came one after the other, each having seen and thought about what the one before

@@ -90,7 +90,7 @@ def _outcome(merged: Merged, got: Sequence[str], wanted: Sequence[str], known: s
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of a text, without what separates them; a line break ends one.
+    """Returns the sentences of a text, without what separates them; a line break ends one.
 
     >>> sentences("One.  Two!\\nThree")
     ['One.', 'Two!', 'Three']
@@ -100,7 +100,7 @@ def sentences(text: str) -> list[str]:
 
 
 def values(data: Any, path: str = "") -> list[str]:
-    """The values of data, each with where it stands; items of a list stand where it does.
+    """Returns the values of data, each with where it stands; items of a list stand where it does.
 
     >>> values({"a": [1, {"b": None}]})
     ['/a[] 1', '/a[]/b null']

@@ -48,12 +48,12 @@ class Costs:
         self.calls.append(time.perf_counter() - begun)
 
     def think(self, task: Task) -> float:
-        """An agent thinks: for how long a task has to wait."""
+        """Returns an agent thinks: for how long a task has to wait."""
         self.model_calls += 1
         return task.think if self.thinking else 0.0
 
     def quantile(self, share: float) -> float:
-        """So many of the calls took at most so long, in seconds."""
+        """Tells how long so many of the calls took at most, in seconds."""
         ordered = sorted(self.calls)
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
 
@@ -62,7 +62,7 @@ class Session(Protocol):
     """One workload on one store of its own."""
 
     def begin(self) -> None:
-        """A round begins."""
+        """Takes note that a round begins."""
         ...
 
     def work(self, task: Task, costs: Costs, attempt: int = 0) -> Generator[Step, None, None]:
@@ -70,7 +70,7 @@ class Session(Protocol):
         ...
 
     def outcome(self) -> Outcome:
-        """What there is in the end."""
+        """Tells what there is in the end."""
         ...
 
     def close(self) -> None:

@@ -45,7 +45,7 @@ class LastWriteWins:
         self._values: dict[str, Any] = copy.deepcopy(dict(workload.start))
 
     def begin(self) -> None:
-        """Nothing to prepare."""
+        """Has nothing to prepare."""
 
     def work(self, task: Task, costs: Costs, attempt: int = 0) -> Generator[Step, None, None]:
         with costs.call():
@@ -66,7 +66,7 @@ class LastWriteWins:
         return Outcome({key: self._values.get(key) for key in self._documents})
 
     def close(self) -> None:
-        """Nothing to give up."""
+        """Has nothing to give up."""
 
 
 class Optimistic(LastWriteWins):
@@ -181,12 +181,12 @@ def _relation(mine: str, theirs: str) -> Literal["same", "concurrent", "ordered"
 
 
 def schemas_of(workload: Workload) -> dict[tuple[str, ...], Any] | None:
-    """What a workspace is told of a workload's fields."""
+    """Tells what a workspace is told of a workload's fields."""
     return {NS: model_of(workload.fields, workload.resolve)} if workload.declared else None
 
 
 def model_of(fields: Mapping[str, str], resolve: Mapping[str, str]) -> Any:
-    """A state model for a workload's fields."""
+    """Returns a state model for a workload's fields."""
     annotations: dict[str, Any] = {
         "set": (Annotated[list[Any], Set()], []),
         "list": (Annotated[list[Any], List()], []),
@@ -202,7 +202,7 @@ def model_of(fields: Mapping[str, str], resolve: Mapping[str, str]) -> Any:
 
 
 def outcome_of(workspace: Workspace, namespace: tuple[str, ...], keys: list[str]) -> Outcome:
-    """What a workspace has."""
+    """Tells what a workspace has."""
     found = {key: workspace.get(namespace, key) for key in keys}
     contenders: dict[Any, Any] = {}
     for escalation in workspace.escalations(namespace):

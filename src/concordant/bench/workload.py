@@ -127,7 +127,7 @@ def _policies(number: int, head: dict[str, Any], fields: Mapping[str, str]) -> d
 
 
 def dump(workload: Workload) -> str:
-    """The file of a workload."""
+    """Returns the file of a workload."""
     head: dict[str, Any] = {"workload": workload.name, "fields": workload.fields, "start": workload.start}
     if workload.resolve:
         head["resolve"] = workload.resolve
@@ -197,7 +197,7 @@ def _check(number: int, key: str, name: str, value: Any, fields: Mapping[str, st
 
 
 def changed(fields: Mapping[str, str], value: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
-    """A document after a change, as somebody makes it who has read it."""
+    """Returns a document after a change, as somebody makes it who has read it."""
     result = dict(value)
     for name, given in change.items():
         make = _CHANGES.get(fields[name])

@@ -25,12 +25,12 @@ MARKS = {"added": ("{+", "+}"), "removed": ("[-", "-]"), "left out": ("[… ", "
 
 
 def console(*, err: bool = False) -> Console:
-    """A console on which what a store holds is text and nothing else."""
+    """Returns a console on which what a store holds is text and nothing else."""
     return Console(highlight=False, markup=False, emoji=False, soft_wrap=False, stderr=err)
 
 
 def shown(text: object, style: str = "") -> Text:
-    """A line from a store, in which a terminal and Rich's markup find nothing to do."""
+    """Returns a line from a store, in which a terminal and Rich's markup find nothing to do."""
     return Text(plain(text), style)
 
 
@@ -40,12 +40,12 @@ def lines(text: str, style: str = "") -> Text:
 
 
 def stamped(at: datetime) -> str:
-    """A time as it is told on a terminal."""
+    """Returns a time as it is told on a terminal."""
     return at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def differences(parts: Iterable[DiffPart], *, coloured: bool) -> Text:
-    """What differs between two texts: in colours, or between marks where there are none."""
+    """Tells what differs between two texts: in colours, or between marks where there are none."""
     found = Text()
     for part in parts:
         before, after = MARKS.get(part.sort, ("", "")) if not coloured or part.sort == "left out" else ("", "")
@@ -56,7 +56,7 @@ def differences(parts: Iterable[DiffPart], *, coloured: bool) -> Text:
 
 
 def table(*columns: str) -> Table:
-    """A table whose cells are wrapped and never cut."""
+    """Returns a table whose cells are wrapped and never cut."""
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in columns:
         made.add_column(column, overflow="fold")

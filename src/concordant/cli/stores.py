@@ -113,7 +113,7 @@ def _check_file(path: Path, mend: str) -> None:
 
 
 def url_of(store: str) -> str:
-    """The url of a store that is named by it, or by the path of a SQLite file."""
+    """Returns the url of a store that is named by it, or by the path of a SQLite file."""
     return store if "://" in store or store.startswith("sqlite:") else f"sqlite:///{store}"
 
 
@@ -145,7 +145,7 @@ def _escaped(character: str) -> str:
 
 
 def declared() -> str | None:
-    """Where the schemas are by ``[tool.concordant]`` of the nearest ``pyproject.toml`` that has it.
+    """Tells where the schemas are by ``[tool.concordant]`` of the nearest ``pyproject.toml`` that has it.
 
     Raises:
         ConcordantError: the file cannot be read, or does not say it in a way that can be understood.

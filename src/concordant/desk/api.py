@@ -53,11 +53,11 @@ class Call:
     body: Any = None
 
     def get(self, name: str) -> str:
-        """A parameter of the address."""
+        """Returns a parameter of the address."""
         return self.request.query_params.get(name, "")
 
     def number(self, name: str) -> int | None:
-        """A whole number of the address.
+        """Returns a whole number of the address.
 
         Raises:
             HTTPException: it is none.
@@ -84,7 +84,7 @@ class Call:
         return found
 
     def pinned(self) -> Escalation:
-        """The question, as long as it is the version that ``If-Match`` says."""
+        """Returns the question, as long as it is the version that ``If-Match`` says."""
         wanted = self.request.headers.get("if-match", "").removeprefix("W/").strip('"')
         if not wanted:
             raise HTTPException(428, "Say with If-Match which version was looked at: the ETag, or question.version.")
@@ -387,7 +387,7 @@ OPERATIONS: Sequence[Operation] = (
 
 
 def routes(workspace: Workspace, feed: Feed) -> list[BaseRoute]:
-    """The routes of the API, below ``/api``."""
+    """Returns the routes of the API, below ``/api``."""
     made: list[BaseRoute] = [
         Route(f"/api{one.path}", _endpoint(workspace, one), methods=[one.method]) for one in OPERATIONS
     ]
@@ -422,13 +422,13 @@ def _validated(request: Request, body: bytes, takes: type[BaseModel]) -> BaseMod
 
 
 def is_api(request: Request) -> bool:
-    """Whether a request was made to the API."""
+    """Tells whether a request was made to the API."""
     path = request.url.path.removeprefix(request.scope.get("root_path", ""))
     return path == "/api" or path.startswith("/api/")
 
 
 def problem(error: Exception) -> Response:
-    """Problem details of what went wrong."""
+    """Returns the problem details of what went wrong."""
     more: dict[str, Any] = {}
     if isinstance(error, HTTPException):
         kind, status, detail = "RequestError", error.status_code, error.detail
@@ -474,7 +474,7 @@ async def _described(request: Request) -> Response:
 
 
 def openapi(root: str = "") -> dict[str, Any]:
-    """The OpenAPI document of the API."""
+    """Returns the OpenAPI document of the API."""
     used: set[type[BaseModel]] = {
         one for operation in OPERATIONS for one in (operation.gives, operation.takes) if one is not None
     }

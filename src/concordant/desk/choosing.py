@@ -28,12 +28,12 @@ class Filter(NamedTuple):
     claimed: str = ""
 
     def listed(self, workspace: Workspace) -> list[Escalation]:
-        """The open questions that are meant, the oldest first."""
+        """Returns the open questions that are meant, the oldest first."""
         found = [question for question in workspace.escalations(self.namespace) if self.means(question)]
         return sorted(found, key=lambda question: question.opened_at)
 
     def means(self, question: Escalation) -> bool:
-        """Whether a question is meant, in whatever namespace."""
+        """Tells whether a question is meant, in whatever namespace."""
         if self.reason and question.reason != self.reason:
             return False
         if self.agent and not any(self.agent in contender.agents for contender in question.contenders):
@@ -70,7 +70,7 @@ class BulkOutcome(NamedTuple):
 
 
 def planned(questions: Iterable[Escalation], choice: str, agent: str = "") -> list[Plan]:
-    """What each question would become.
+    """Tells what each question would become.
 
     Args:
         choice: ``agent`` (what that agent wrote), ``latest``, ``base`` or ``dismiss``.

@@ -76,7 +76,7 @@ def editor_of(workspace: Workspace) -> Editor | None:
 
 
 def editing(visit: Visit) -> Response:
-    """A document, open in an editor."""
+    """Returns a document, open in an editor."""
     namespace, key = placed(visit.get("doc"))
     editor: Editor | None = visit.request.app.state.editor
     opened, problem = None, ""

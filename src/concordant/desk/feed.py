@@ -62,7 +62,7 @@ class Feed:
             bell()
 
     def endpoint(self, show: Callable[[Told], tuple[str, Any]]) -> Callable[[Request], Any]:
-        """An endpoint of Starlette's.
+        """Returns an endpoint of Starlette's.
 
         Args:
             show: the name of the event that a client is sent, and its data.

@@ -48,7 +48,7 @@ class Control:
     errors: list[str] = with_(default_factory=list)
 
     def all(self) -> Iterator[Control]:
-        """The inputs below it, itself first."""
+        """Iterates the inputs below it, itself first."""
         yield self
         for part in self.parts:
             yield from part.all()
@@ -75,14 +75,14 @@ class Form:
         self._plain = plain
 
     def control(self, value: Any) -> Control:
-        """The input that shows a value (``ABSENT``: none)."""
+        """Returns the input that shows a value (``ABSENT``: none)."""
         schema = self._schema
         if not schema and isinstance(value, str):
             schema = {"type": "string"}
         return self._control("v", "value", schema, value, deep=4)
 
     def read(self, control: Control, sent: Mapping[str, str]) -> Any:
-        """The value that was typed; what is wrong with it is noted in the input.
+        """Returns the value that was typed; what is wrong with it is noted in the input.
 
         Returns:
             The JSON value; ``ABSENT`` if something is wrong.
@@ -246,7 +246,7 @@ def _note(control: Control, error: ValidationError) -> None:
 
 
 def annotation_at(model: type[BaseModel] | None, path: Sequence[str]) -> Any:
-    """The type of what stands at a path of a model's documents; ``ABSENT`` where that cannot be told."""
+    """Returns the type of what stands at a path of a model's documents; ``ABSENT`` where that cannot be told."""
     if model is None:
         return ABSENT
     found: Any = model
@@ -282,7 +282,7 @@ def _bare(found: Any) -> Any:
 
 
 def form_of(model: type[BaseModel] | None, path: Sequence[str], *, plain: bool = False) -> Form:
-    """The form for what stands at a path.
+    """Returns the form for what stands at a path.
 
     Args:
         plain: whether it is a part of a text.

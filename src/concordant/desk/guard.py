@@ -28,7 +28,7 @@ LOGGED_OUT = "Log in first. If you were: log in again in another tab, then go ba
 
 
 def policy(scripts: str = "", styles: str = "") -> str:
-    """The content security policy of a page: nothing from elsewhere, nothing inline.
+    """Returns the content security policy of a page: nothing from elsewhere, nothing inline.
 
     Args:
         scripts, styles: what is allowed besides.

@@ -109,7 +109,7 @@ class FieldLook:
 
 
 def visible(value: str) -> str:
-    """A text in which what would show as nothing, or turn the direction of others, is written out."""
+    """Returns a text in which what would show as nothing, or turn the direction of others, is written out."""
     if value.isprintable():
         return value
     return "".join(c if c.isprintable() or _shows(value, at) else _escaped(c) for at, c in enumerate(value))
@@ -132,7 +132,7 @@ def _escaped(character: str) -> str:
 
 
 def text(value: Any, most: int = MOST) -> TextLook:
-    """A value for a page."""
+    """Returns a value for a page."""
     if value is DELETED:
         return TextLook("deleted", mark="none")
     if value is ABSENT:
@@ -149,7 +149,7 @@ def _json(value: Any) -> str:
 
 
 def sides(question: Escalation, most: int = MOST) -> tuple[SideLook, list[SideLook]]:
-    """The base of a question, and its contenders with what each changed.
+    """Returns the base of a question, and its contenders with what each changed.
 
     Args:
         most: how many characters of each are shown, if there are few.
@@ -179,7 +179,7 @@ def seen(parts: Iterable[DiffPart]) -> list[DiffPart]:
 
 
 def in_place(question: Escalation, document: Document | None) -> InPlace | None:
-    """The contested part in its document: a range among its text, or a field among the others."""
+    """Returns the contested part in its document: a range among its text, or a field among the others."""
     if document is None:
         return None
     value: Any = document.value
@@ -216,7 +216,7 @@ def _range(whole: str, question: Escalation) -> InPlace | None:
 def fields(
     document: Document, credits: Mapping[tuple[str, ...], Sequence[Credit]], agents: Mapping[str, int]
 ) -> list[FieldLook]:
-    """The fields of a document with who stands for each part.
+    """Returns the fields of a document with who stands for each part.
 
     Args:
         credits: ``Workspace.blame``.
@@ -247,7 +247,7 @@ def fields(
 
 
 def question_is_text(question: Escalation | None, parts: Sequence[Credit], value: str) -> bool:
-    """Whether the parts of a field are spans that make up a text."""
+    """Tells whether the parts of a field are spans that make up a text."""
     return all(isinstance(part.value, str) for part in parts) and (question is None or question.reason == "text")
 
 
@@ -258,7 +258,7 @@ def _at(value: Any, path: tuple[str, ...]) -> Any:
 
 
 def differences(before: Any, after: Any) -> list[Difference]:
-    """What differs between two versions of a document, for a page."""
+    """Tells what differs between two versions of a document, for a page."""
     found = []
     for change in [*changes(before, after)][:ITEMS]:
         old, new = change.before, change.after
@@ -272,17 +272,17 @@ def differences(before: Any, after: Any) -> list[Difference]:
 
 
 def is_same(one: Any, other: Any) -> bool:
-    """Whether two values are equal, ``ABSENT`` to none but itself."""
+    """Tells whether two values are equal, ``ABSENT`` to none but itself."""
     return one is other or (one is not ABSENT and other is not ABSENT and alike(one, other))
 
 
 def title(question: Escalation) -> str:
-    """What a question is called in one line."""
+    """Tells what a question is called in one line."""
     return f"{place(question.namespace, question.key)} {told_path(question.path)}"
 
 
 def reasons(entry: HistoryEntry) -> Sequence[tuple[str, str]]:
-    """The reasons of the decisions that a change made, or brought from another store: by whom, and why."""
+    """Returns the reasons of the decisions that a change made, or brought from another store: by whom, and why."""
     said = entry.value or {}
     if entry.act in ("resolve", "dismiss") and "why" in said:
         return [(entry.agent, said["why"])]

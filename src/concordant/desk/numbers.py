@@ -34,7 +34,7 @@ class Table(NamedTuple):
     rows: Sequence[Sequence[Any]]
 
     def csv(self) -> str:
-        """The table as CSV; what a spreadsheet would run as a formula is quoted with an apostrophe."""
+        """Returns the table as CSV; what a spreadsheet would run as a formula is quoted with an apostrophe."""
         out = io.StringIO()
         writer = csv.writer(out)
         writer.writerow([_harmless(name) for name in self.columns])
@@ -48,7 +48,7 @@ TABLES = ("outcomes", "shares", "fields", "open", "decided", "writes")
 
 
 def tables(workspace: Workspace, of: Of | None = None) -> dict[str, Table]:
-    """All of them, by name.
+    """Returns all of them, by name.
 
     Args:
         of: only of this field, as far as they are of fields.

@@ -58,7 +58,8 @@ MISFITS = ("type", "schema", "invalid")
 
 
 def inbox(visit: Visit) -> Response:
-    """What waits for a decision; the part of the page that is fetched anew when something happens, if asked for."""
+    """Tells what waits for a decision; the part of the page that is fetched anew when something happens, if asked
+    for."""
     live = visit.live()
     narrowed = _filter(visit.get)
     found = narrowed.listed(visit.workspace)
@@ -138,7 +139,7 @@ def _applied(visit: Visit, choice: str, agent: str) -> Response:
 
 
 def question(visit: Visit) -> Response:
-    """One question: base and sides, its place, and what can be decided."""
+    """Returns one question: base and sides, its place, and what can be decided."""
     visit.live()
     found = _question(visit)
     return _question_page(visit, found, part=visit.get("part"))
@@ -339,7 +340,7 @@ def _side(found: Escalation, action: str) -> Any:
 
 
 def raw(visit: Visit) -> Response:
-    """A whole value as plain text, where a page shows a part."""
+    """Returns a whole value as plain text, where a page shows a part."""
     found = _question(visit)
     number = visit.number("side", 0) or 0
     values = [found.base if found.has_base else ABSENT, *(one.value for one in found.contenders)]
@@ -358,7 +359,7 @@ def _plain(value: Any) -> Response:
 
 
 def document(visit: Visit) -> Response:
-    """A document: who wrote each part, its versions, and what differs between two."""
+    """Returns a document: who wrote each part, its versions, and what differs between two."""
     namespace, key = placed(visit.get("doc"))
     workspace = visit.workspace
     entries = workspace.history(namespace, key)
@@ -431,7 +432,7 @@ def restore(visit: Visit) -> Response:
 
 
 def documents(visit: Visit) -> Response:
-    """The documents under a namespace."""
+    """Returns the documents under a namespace."""
     below = prefix(visit.get("namespace"))
     start = visit.number("from", 0) or 0
     found: list[Document] = []
@@ -454,7 +455,7 @@ def documents(visit: Visit) -> Response:
 
 
 def who(visit: Visit) -> Response:
-    """What an agent, or everybody, did."""
+    """Tells what an agent, or everybody, did."""
     name = visit.get("name")
     before = visit.number("before")
     entries = visit.workspace.log(agent=name or None, before=before, limit=PAGE)
@@ -472,7 +473,7 @@ def who(visit: Visit) -> Response:
 
 
 def decisions(visit: Visit) -> Response:
-    """What was settled, by whom or what, newest first."""
+    """Tells what was settled, by whom or what, newest first."""
     before = visit.number("before")
     closed = [one for one in visit.workspace.escalations(state="all") if one.state not in OPEN]
     rows: list[tuple[datetime, Any]] = [(one.closed_at or one.opened_at, one) for one in closed]
@@ -547,7 +548,8 @@ def _given(value: Any, path: Sequence[str]) -> Any:
 
 
 def subscriptions(visit: Visit) -> Response:
-    """Who hears of questions under a name, and how far each is behind; one of them to be forgotten is asked about."""
+    """Tells who hears of questions under a name, and how far each is behind; one of them to be forgotten is asked
+    about."""
     lags = visit.workspace.subscriptions()
     asked = next((lag for lag in lags if lag.name == visit.get("forget")), None)
     return visit.page("subscriptions.html", here="subscriptions", lags=lags, asked=asked)
@@ -569,7 +571,7 @@ def figures(visit: Visit) -> Response:
 
 
 def figures_csv(visit: Visit) -> Response:
-    """One of the tables as CSV."""
+    """Returns one of the tables as CSV."""
     name, of = visit.request.path_params["name"], visit.get("of")
     if name not in numbers.TABLES:
         raise HTTPException(404, "There are no such numbers.")
@@ -602,7 +604,7 @@ PAGES: Sequence[tuple[str, str, Callable[[Visit], Response]]] = (
 
 
 def failed(visit: Visit, error: Exception) -> Response:
-    """The page that tells what went wrong."""
+    """Returns the page that tells what went wrong."""
     if isinstance(error, HTTPException):
         return visit.page("error.html", error.status_code, here="", message=error.detail)
     status = status_of(error) if isinstance(error, ConcordantError) else 500

@@ -20,7 +20,7 @@ SHOWN = 100
 
 
 def undo_preview(visit: Visit) -> Response:
-    """What would become of each document; nothing is written."""
+    """Tells what would become of each document; nothing is written."""
     agent = visit.get("agent")
     if not agent:
         return visit.page("undo.html", here="documents", agent="", since="", namespace="", found=None, rows=[])

@@ -53,7 +53,7 @@ STATUS: Mapping[type[ConcordantError], int] = {
 
 
 def status_of(error: ConcordantError) -> int:
-    """The status that tells of an error."""
+    """Returns the status that tells of an error."""
     return next((status for kind, status in STATUS.items() if isinstance(error, kind)), 400)
 
 
@@ -74,37 +74,37 @@ class Visit:
     _live: str = ""
 
     def get(self, name: str, default: str = "") -> str:
-        """A value of the address."""
+        """Returns a value of the address."""
         return next((value for key, value in reversed(self.asked) if key == name), default)
 
     def number(self, name: str, default: int | None = None) -> int | None:
-        """A whole number of the address; the default where it has none, or no number."""
+        """Returns a whole number of the address; the default where it has none, or no number."""
         given = self.get(name)
         return int(given) if given.isascii() and given.isdecimal() and len(given) < 16 else default
 
     def post(self, name: str, default: str = "") -> str:
-        """A value of the form."""
+        """Returns a value of the form."""
         return next((value for key, value in reversed(self.sent) if key == name), default)
 
     def all(self, name: str) -> list[str]:
-        """The values of the form with this name."""
+        """Returns the values of the form with this name."""
         return [value for key, value in self.sent if key == name]
 
     def url(self, path: str = "", **query: Any) -> str:
-        """An address of the desk, wherever it is mounted."""
+        """Returns an address of the desk, wherever it is mounted."""
         given = {name: value for name, value in query.items() if value not in (None, "")}
         asked = f"?{urlencode(given)}" if given else ""
         return f"{self.request.scope.get('root_path', '')}/{path}{asked}"
 
     def live(self) -> str:
-        """The address of the events from now on; to be asked for before what a page shows is read, so that nothing
-        falls between."""
+        """Returns the address of the events from now on; to be asked for before what a page shows is read, so that
+        nothing falls between."""
         if not self._live:
             self._live = self.url("events", after=written(self.workspace.storage.events.now()))
         return self._live
 
     def page(self, template: str, status: int = 200, **data: Any) -> Response:
-        """A page made of a template."""
+        """Returns a page made of a template."""
         now = datetime.now(UTC)
         html = (
             _environment()
@@ -130,7 +130,7 @@ class Visit:
 
 
 def answering(workspace: Workspace, act: Callable[[Visit], Response]) -> Callable[[Request], Any]:
-    """An endpoint of Starlette's for a plain function, which may wait for the database: it runs in a thread."""
+    """Returns an endpoint of Starlette's for a plain function, which may wait for the database: it runs in a thread."""
 
     async def endpoint(request: Request) -> Response:
         sent: list[tuple[str, str]] = []
@@ -175,7 +175,7 @@ def _form(content_type: str, body: bytes) -> list[tuple[str, str]]:
 
 
 async def body_of(request: Request) -> bytes:
-    """The body of a request, up to a length."""
+    """Returns the body of a request, up to a length."""
     parts, length = [], 0
     async for part in request.stream():
         length += len(part)

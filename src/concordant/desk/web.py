@@ -37,7 +37,7 @@ def made(
     token: str | None = None,
     hosts: Collection[str] | None = None,
 ) -> Starlette:
-    """The ASGI application (``concordant.desk.app``).
+    """Returns the ASGI application (``concordant.desk.app``).
 
     Args:
         name: who decides, where there is no ``user``.

@@ -54,12 +54,12 @@ def _escaped(name: str, special: str = "/:%") -> str:
 
 
 def told_path(path: tuple[Any, ...]) -> str:
-    """A path inside a document, for people."""
+    """Returns a path inside a document, for people."""
     return ".".join(map(str, path)) or "the document"
 
 
 def told_value(value: Any, most: int | None = None) -> str:
-    """A value for people: a text as it is, anything else as JSON.
+    """Returns a value for people: a text as it is, anything else as JSON.
 
     Args:
         most: how many characters are shown; the rest is counted.
@@ -87,7 +87,7 @@ def parsed(text: str) -> Any:
 
 
 def age(at: datetime, now: datetime | None = None) -> str:
-    """How long ago something was, in one unit.
+    """Tells how long ago something was, in one unit.
 
     >>> age(datetime(2026, 5, 1, 12, tzinfo=UTC), datetime(2026, 5, 3, tzinfo=UTC))
     '36 h'

@@ -131,7 +131,7 @@ class Seen:
         return known or self.beyond(stamp)
 
     def missing(self, stamps: Iterable[Stamp]) -> set[Stamp]:
-        """Those of some writes that were not seen."""
+        """Returns those of some writes that were not seen."""
         replica, beyond, origin = self.replica, self.beyond, self.origin
         stamps = self._not_numbered(stamps)
         if origin is None:
@@ -148,7 +148,7 @@ class Seen:
         return [s for s in stamps if s[2] > known.get(s[1], -1)]
 
     def among(self, register: Register) -> list[Entry]:
-        """The entries of a register that were seen."""
+        """Returns the entries of a register that were seen."""
         replica, upto, beyond, origin = self.replica, self.upto, self.beyond, self.origin
         if origin is None:
             return [entry for entry in register if self(entry.stamp)]
@@ -161,22 +161,22 @@ class Seen:
 
 
 def seen_everything(stamp: Stamp) -> bool:
-    """The ``SeenBy`` of a writer who has seen all there is."""
+    """Answers as the ``SeenBy`` of a writer who has seen all there is."""
     return True
 
 
 def are_asked(entries: Iterable[Entry]) -> bool:
-    """Whether somebody had it asked again, so that no policy decides between them."""
+    """Tells whether somebody had it asked again, so that no policy decides between them."""
     return any(entry.stamp.act == ASKED for entry in entries)
 
 
 def order_of(stamp: Stamp) -> tuple[float, str, int]:
-    """The total order of writes that every replica agrees on: (time, dot)."""
+    """Returns the total order of writes that every replica agrees on: (time, dot)."""
     return stamp[:3]
 
 
 def dot_of(stamp: Stamp) -> Dot:
-    """The dot of a stamp: (replica, n)."""
+    """Returns the dot of a stamp: (replica, n)."""
     return stamp[1:3]
 
 
@@ -184,12 +184,12 @@ _AT = "\x00"
 
 
 def may_name_replica(name: str) -> bool:
-    """Whether a replica may have this name: what separates the parts of an image's name is not in it."""
+    """Tells whether a replica may have this name: what separates the parts of an image's name is not in it."""
     return _AT not in name
 
 
 def image_of(stamp: Stamp, place: str) -> Stamp:
-    """The stamp of what a write is once it was converted for another model, at a place in the record.
+    """Returns the stamp of what a write is once it was converted for another model, at a place in the record.
 
     The conversion of a write is itself a write, which anybody can make and which is the same whoever makes it: its dot
     names the write and the place that it was converted for, and it keeps the write's author and time.
@@ -198,12 +198,12 @@ def image_of(stamp: Stamp, place: str) -> Stamp:
 
 
 def image_name(replica: str, place: str) -> str:
-    """The replica in the dots of images of one replica's writes."""
+    """Returns the replica in the dots of images of one replica's writes."""
     return f"{replica}{_AT}{place}"
 
 
 def place_name(path: Sequence[str | None]) -> str:
-    """A place in a record, as it stands in the names of images: its JSON."""
+    """Returns a place in a record, as it stands in the names of images: its JSON."""
     return json.dumps(path, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -238,17 +238,17 @@ class Dots:
 
 
 def source_of(replica: str) -> str:
-    """The replica that made a write, also where the write's image is meant."""
+    """Returns the replica that made a write, also where the write's image is meant."""
     return replica.partition(_AT)[0]
 
 
 def has_met(vector: VersionVector) -> bool:
-    """Whether a version vector knows writes of more than one replica."""
+    """Tells whether a version vector knows writes of more than one replica."""
     return len(vector) > 1 and len({source_of(name) for name in vector}) > 1
 
 
 def images_known(vector: VersionVector, former: str, place: str) -> VersionVector:
-    """What somebody who knows ``vector`` knows of images at a place, once all that stood at ``former`` has moved
+    """Tells what somebody who knows ``vector`` knows of images at a place, once all that stood at ``former`` has moved
     there: those of all writes made there, above or below, whether they still stand or not."""
     made = (name for name in vector if _AT not in name or _meet(_place_in(name), former))
     return {image_name(name, place): vector[name] for name in made}
@@ -266,7 +266,7 @@ def _meet(one: str, other: str) -> bool:
 
 
 def is_behind(vector: VersionVector, other: VersionVector) -> bool:
-    """Whether another knows all that one does: then what it made of that is what both make of it."""
+    """Tells whether another knows all that one does: then what it made of that is what both make of it."""
     return all(n <= other.get(name, 0) for name, n in vector.items())
 
 
@@ -276,7 +276,7 @@ def is_covered(stamp: Stamp, vector: VersionVector) -> bool:
 
 
 def merge_vectors(vectors: Iterable[VersionVector]) -> VersionVector:
-    """The least version vector that knows all that these know."""
+    """Returns the least version vector that knows all that these know."""
     merged: VersionVector = {}
     for vector in vectors:
         for replica, n in vector.items():

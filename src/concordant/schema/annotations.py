@@ -57,7 +57,7 @@ def adapter_of(*spellings: Any) -> TypeAdapter[Any]:
 
 
 def forms_of(adapter: TypeAdapter[Any]) -> Callable[[Any], Any]:
-    """A function from a value to its JSON form, in which NaN and infinity stay what they are.
+    """Returns a function from a value to its JSON form, in which NaN and infinity stay what they are.
 
     Of those in a ``Sequence`` Pydantic makes ``None`` otherwise, which is another value.
     """
@@ -66,7 +66,7 @@ def forms_of(adapter: TypeAdapter[Any]) -> Callable[[Any], Any]:
 
 
 def element_of(annotation: Any, containers: tuple[Any, ...]) -> Any:
-    """The element type of a container, ``None`` if the annotation is no such container."""
+    """Returns the element type of a container, ``None`` if the annotation is no such container."""
     origin = get_origin(annotation) or annotation
     if origin not in containers:
         return None
@@ -77,8 +77,8 @@ def element_of(annotation: Any, containers: tuple[Any, ...]) -> Any:
 
 
 def unnamed(annotation: Any) -> Any:
-    """The type for which a name stands that is a container, or declares a kind (``type Tags = Annotated[set[str],
-    Set()]``); any other type itself."""
+    """Returns the type for which a name stands that is a container, or declares a kind (``type Tags =
+    Annotated[set[str], Set()]``); any other type itself."""
     named = _named(annotation)
     if named is None:
         return annotation
@@ -119,18 +119,18 @@ def split_annotation(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
 
 
 def annotated(annotation: Any, metadata: Iterable[Any]) -> Any:
-    """A type with what is declared beside it: what ``split_annotation`` takes apart."""
+    """Returns a type with what is declared beside it: what ``split_annotation`` takes apart."""
     parts = (annotation, *metadata)
     return Annotated[parts] if len(parts) > 1 else annotation
 
 
 def stands_for(annotation: Any) -> Any:
-    """The type for which a name stands that ``NewType`` or ``type`` made; ``None`` if it is none."""
+    """Returns the type for which a name stands that ``NewType`` or ``type`` made; ``None`` if it is none."""
     return getattr(annotation, "__supertype__", None) or getattr(annotation, "__value__", None)
 
 
 def without_none(annotation: Any) -> Any:
-    """The type that may be ``None`` otherwise; any other type itself."""
+    """Returns the type that may be ``None`` otherwise; any other type itself."""
     if get_origin(annotation) not in (Union, types.UnionType):
         return annotation
     rest = [member for member in get_args(annotation) if member is not type(None)]
@@ -138,7 +138,7 @@ def without_none(annotation: Any) -> Any:
 
 
 def members_of(annotation: Any, inside: tuple[Any, ...] = ()) -> list[Any]:
-    """The types that an annotation is made of, unions, containers and names of types taken apart."""
+    """Returns the types that an annotation is made of, unions, containers and names of types taken apart."""
     bare, _ = split_annotation(annotation)
     if bare is JsonValue or bare in inside:
         return [Any]
@@ -155,14 +155,14 @@ def members_of(annotation: Any, inside: tuple[Any, ...] = ()) -> list[Any]:
 
 
 def kinds_inside(annotation: Any) -> list[Kind]:
-    """The kinds that stand somewhere inside a type, where they say nothing."""
+    """Returns the kinds that stand somewhere inside a type, where they say nothing."""
     bare, metadata = split_annotation(annotation)
     found = [item for item in metadata if isinstance(item, Kind)]
     return found + [kind for argument in get_args(bare) for kind in kinds_inside(argument)]
 
 
 def is_shallow(annotation: Any) -> bool:
-    """Whether values of the type are surely storable but for their text: plain values and sequences of them."""
+    """Tells whether values of the type are surely storable but for their text: plain values and sequences of them."""
     flat = (str, int, float, bool, bytes, date, datetime, time, timedelta, Decimal, type(None), Enum)
     holders = (set, frozenset, list, tuple)
     members = members_of(annotation)
@@ -207,7 +207,7 @@ def type_name(annotation: Any) -> str:
 
 
 def hint(annotation: Any) -> str:
-    """The kind that would fit a type: a hint in a message, never an inference."""
+    """Returns the kind that would fit a type: a hint in a message, never an inference."""
     origin = get_origin(annotation) or annotation
     names = {
         str: "Text() to merge edits sentence by sentence, or Scalar() for one value",

@@ -24,7 +24,7 @@ class Description(NamedTuple):
 
 
 def description_of(model: Any, path: tuple[str, ...]) -> Description:
-    """What a model says of a public path; of an entry of a map, what it says of the map."""
+    """Tells what a model says of a public path; of an entry of a map, what it says of the map."""
     says, annotation, metadata = "", model, ()
     for part in path:
         holder = _holder_of(annotation, part)

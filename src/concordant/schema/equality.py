@@ -37,7 +37,7 @@ _OF_ONE_VALUE = (date, time, Decimal)
 
 
 def canon_of(*spellings: Any) -> Callable[[JSON], JSON]:
-    """How stored values of a type compare: as their JSON, but for what is equal in several forms.
+    """Tells how stored values of a type compare: as their JSON, but for what is equal in several forms.
 
     Args:
         spellings: the type, and the type with what is declared about it.
@@ -66,12 +66,12 @@ def canon_of(*spellings: Any) -> Callable[[JSON], JSON]:
 
 
 def holds_sets(annotation: Any) -> bool:
-    """Whether values of a type may hold Python sets, which have no order."""
+    """Tells whether values of a type may hold Python sets, which have no order."""
     return not _consists_of(annotation, lambda member: _is_plain(member) or issubclass(member, _OF_ONE_VALUE))
 
 
 def makes_whole_numbers(annotation: Any) -> bool:
-    """Whether a decimal that is given for a type may be made a whole number, all of whose digits that has."""
+    """Tells whether a decimal that is given for a type may be made a whole number, all of whose digits that has."""
     return not _consists_of(annotation, lambda member: member is bool or issubclass(member, _NOT_WHOLE))
 
 
@@ -84,7 +84,7 @@ def _is_plain(member: type) -> bool:
 
 
 def is_uuid(member: type) -> bool:
-    """Whether a type is that of UUIDs, told without the module that also makes them."""
+    """Tells whether a type is that of UUIDs, told without the module that also makes them."""
     return (member.__module__, member.__name__) == ("uuid", "UUID")
 
 
@@ -104,7 +104,7 @@ def _consists_of(annotation: Any, is_such: Callable[[type], bool], inside: tuple
 
 
 def are_equal(one: Any, other: Any) -> bool:
-    """Whether two values are equal by type and content; NaN equals itself.
+    """Tells whether two values are equal by type and content; NaN equals itself.
 
     In the fields of a model, equal values may be of two types: Pydantic takes a default unseen (``score: float = 0``).
     """
@@ -137,7 +137,7 @@ _Equality: TypeAlias = Callable[[Any, Any], bool]
 
 
 def distinct(elements: Any) -> Any:
-    """The elements of a list without those that equal an earlier one; whatever else it is as it is."""
+    """Returns the elements of a list without those that equal an earlier one; whatever else it is as it is."""
     if not isinstance(elements, list):
         return elements
     met: dict[Any, list[Any]] = {}
@@ -154,7 +154,7 @@ def distinct(elements: Any) -> Any:
 
 
 def are_surely_same(one: Any, other: Any) -> bool:
-    """Whether two values of a field are stored as the same; ``False`` also where that takes a closer look."""
+    """Tells whether two values of a field are stored as the same; ``False`` also where that takes a closer look."""
     if one is other:
         return True
     kind = type(one)
@@ -182,7 +182,7 @@ def _are_surely_same_in_turn(some: Any, others: Any) -> bool:
 
 
 def unordered(form: Any) -> JSON:
-    """The text of a JSON value whose lists have no order: equal for one that was a set somewhere."""
+    """Returns the text of a JSON value whose lists have no order: equal for one that was a set somewhere."""
     return canonical(encode(_sorted(form)))
 
 
@@ -193,7 +193,7 @@ def _sorted(form: Any) -> Any:
 
 
 def in_order(value: Any, form: Any) -> Any:
-    """The JSON form of a value, with what comes from sets in an order that is the same in all processes."""
+    """Returns the JSON form of a value, with what comes from sets in an order that is the same in all processes."""
     return _walked(value, form, _as_is)
 
 

@@ -72,7 +72,7 @@ _HARMLESS = {
 
 
 def is_faithful(annotation: Any, metadata: tuple[Any, ...] = (), inside: tuple[Any, ...] = ()) -> bool:
-    """Whether it can be told from a type that each value reads back as the same."""
+    """Tells whether it can be told from a type that each value reads back as the same."""
     bare, own = split_annotation(annotation)
     if not all(map(only_constrains, (*own, *metadata))):
         return False
@@ -241,7 +241,7 @@ def _whole(info: FieldInfo) -> Any:
 
 
 def form_of(annotation: Any, metadata: Any = ()) -> Callable[[Any], Any]:
-    """A function from a value of a type to its JSON form; what has none stays as it is."""
+    """Returns a function from a value of a type to its JSON form; what has none stays as it is."""
     dumped = forms_of(adapter_of(annotated(annotation, checks_among(metadata))))
 
     def form(value: Any) -> Any:
@@ -272,7 +272,7 @@ _NEVER: Mapping[Any, tuple[str, str]] = {
 
 
 def form_within(field: Field) -> Callable[[Any], Any] | None:
-    """A function from what validation has made of a field to what it takes; ``None`` where that is the same."""
+    """Returns a function from what validation has made of a field to what it takes; ``None`` where that is the same."""
     if field.form is not None or field.child is None or field.kind.holds != "keys":
         return field.form
     inner = form_within(field.child)
@@ -289,7 +289,7 @@ class _Place(NamedTuple):
 
 
 def unfaithful(compiled: Compiled) -> list[Fault]:
-    """What is wrong with the types of a model's fields: values that could not be stored, or be read back.
+    """Tells what is wrong with the types of a model's fields: values that could not be stored, or be read back.
 
     Fields of which that cannot be told are tried out with some values.
     """

@@ -18,7 +18,7 @@ __all__ = ["Quiet", "fingerprint"]
 
 
 def fingerprint(root: Field, model: Any, on_delete: str) -> str:
-    """The digest, equal in all processes as long as kinds, types and constraints are.
+    """Returns the digest, equal in all processes as long as kinds, types and constraints are.
 
     Returns:
         Ends with ``?`` if something else decides too: a validator written in Python. It changes with the validator's

@@ -60,8 +60,8 @@ Left: TypeAlias = "tuple[Literal['containers', 'scalars'], ...]"
 
 
 def incoming_type(model: Any, fields: Mapping[str, Field], *, left: Left = ()) -> Any:
-    """The type of one write: a dict of the fields given, containers as lists and dicts of what is added, so that
-    constraints on the merged value (``max_length``, ``ge``) do not judge the contribution.
+    """Returns the type of one write: a dict of the fields given, containers as lists and dicts of what is added, so
+    that constraints on the merged value (``max_length``, ``ge``) do not judge the contribution.
 
     Args:
         left: to what the merged document is left to see: validators may judge the whole by what is contributed to it,
@@ -76,7 +76,7 @@ def incoming_type(model: Any, fields: Mapping[str, Field], *, left: Left = ()) -
 
 
 def write_type(model: Any, definitions: Mapping[str, Any]) -> Any:
-    """The type of a dict of the fields given, with what a model's configuration says of their values.
+    """Returns the type of a dict of the fields given, with what a model's configuration says of their values.
 
     Args:
         definitions: the types of the fields by name.
@@ -87,7 +87,7 @@ def write_type(model: Any, definitions: Mapping[str, Any]) -> Any:
 
 
 def unwrapped(value: Any, field: Field, *, everything: bool, before: Any = None, validated: bool = False) -> Any:
-    """A value with instances of state models as dicts, which is how a write's type has them.
+    """Returns a value with instances of state models as dicts, which is how a write's type has them.
 
     Args:
         everything: all fields of an instance (an edit's), or those that were set (a contribution's).
@@ -135,7 +135,7 @@ def _unwrapped_children(value: Any, field: Field, *, everything: bool, before: A
 
 
 def with_identity(record: Any, told: Any, field: Field) -> Any:
-    """The fields that a record in a list tells, with the identity that its model has made for it.
+    """Returns the fields that a record in a list tells, with the identity that its model has made for it.
 
     Nobody has set that, but it is another one in each record, and this one is known by it.
     """
@@ -176,7 +176,7 @@ def _part(value: Any, name: Any) -> Any:
 
 
 def collapsed(given: Any, stored: Any, others: set[Any], path: tuple[Any, ...] = ()) -> tuple[Any, ...] | None:
-    """The path of a dict several keys of which became one in its JSON form; ``None`` if there is none.
+    """Returns the path of a dict several keys of which became one in its JSON form; ``None`` if there is none.
 
     Args:
         others: where the names of the fields are noted that have other keys than text somewhere.
@@ -210,7 +210,7 @@ def _in_order_of(
 
 
 def key_read_otherwise(given: Any, read: Any, path: tuple[Any, ...]) -> tuple[Any, ...] | None:
-    """The path of a key of a dict that is another one when its JSON form is read; ``None`` if there is none."""
+    """Returns the path of a key of a dict that is another one when its JSON form is read; ``None`` if there is none."""
     inner: Iterable[tuple[Any, Any, Any]]
     if isinstance(given, dict) and isinstance(read, dict):
         for key, other in zip(given, read, strict=False):
@@ -233,7 +233,7 @@ def _check_names(given: dict[Any, Any], path: tuple[Any, ...]) -> None:
 
 
 def are_distinct(elements: Sequence[Any]) -> bool:
-    """Whether elements are surely different: Python's equality tells of text only, others need a closer look."""
+    """Tells whether elements are surely different: Python's equality tells of text only, others need a closer look."""
     if len(elements) < 2:
         return True
     try:
@@ -244,14 +244,14 @@ def are_distinct(elements: Sequence[Any]) -> bool:
 
 
 def has_records(field: Field) -> bool:
-    """Whether there are state models below a field."""
+    """Tells whether there are state models below a field."""
     if field.kind.holds == "fields":
         return True
     return field.child is not None and has_records(field.child)
 
 
 def contribution(annotation: Any, field: Field, metadata: Sequence[Any] = (), *, left: Left = ()) -> Any:
-    """The type of what is contributed to a field.
+    """Returns the type of what is contributed to a field.
 
     Args:
         metadata: what is declared about it: the kind, constraints, validators.
@@ -420,7 +420,7 @@ def _park_at(location: tuple[Any, ...], fields: Mapping[str, Field]) -> tuple[st
 
 
 def untouched_left_out(field: Field, before: Any, after: Any) -> Any:
-    """The value of a field after an edit, without the fields of records that are as they were before it.
+    """Returns the value of a field after an edit, without the fields of records that are as they were before it.
 
     So a default that a reader was shown, and left, is not written. Keys of maps and identities of records stay: one
     that is missing says that it was removed.

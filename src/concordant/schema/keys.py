@@ -23,7 +23,7 @@ _TYPES = (str, int, date)
 
 
 def is_key_type(annotation: Any) -> bool:
-    """Whether values of a type can be keys: equal ones have the same text, and different ones do not."""
+    """Tells whether values of a type can be keys: equal ones have the same text, and different ones do not."""
     members = members_of(annotation)
     if len({_sort(member) for member in members}) != 1:
         return False
@@ -47,7 +47,7 @@ def _has_texts(members: type[Enum]) -> bool:
 
 
 def has_other_keys(annotation: Any, inside: tuple[Any, ...] = ()) -> bool:
-    """Whether a type has dicts somewhere, with keys that are no text."""
+    """Tells whether a type has dicts somewhere, with keys that are no text."""
     bare, _ = split_annotation(annotation)
     if bare in inside:
         return False
@@ -62,7 +62,7 @@ def has_other_keys(annotation: Any, inside: tuple[Any, ...] = ()) -> bool:
 
 
 def key_text(key: Any) -> Any:
-    """The text of a key that is a date, a number, an id or a member of an enum; any other stays."""
+    """Returns the text of a key that is a date, a number, an id or a member of an enum; any other stays."""
     if isinstance(key, str) and not isinstance(key, Enum):
         return key
     if not (isinstance(key, (Enum, *_TYPES)) or is_uuid(type(key))):
@@ -74,7 +74,7 @@ def key_text(key: Any) -> Any:
 
 
 def with_text_keys(value: Any) -> Any:
-    """A value with the keys of its dicts as text.
+    """Returns a value with the keys of its dicts as text.
 
     Raises:
         Unstorable: two of its keys are one as text.
@@ -97,7 +97,7 @@ class Keys:
         self._writes: TypeAdapter[Any] = TypeAdapter(dict[annotation, None])  # pyright: ignore[reportInvalidTypeForm]
 
     def value(self, key: Any) -> Any:
-        """The key that a text stands for.
+        """Returns the key that a text stands for.
 
         Raises:
             ValueError: it is none.
@@ -112,7 +112,7 @@ class Keys:
             raise PydanticCustomError("key", "{told}", {"told": told}) from error
 
     def text(self, key: Any) -> str:
-        """The text under which a key is stored.
+        """Returns the text under which a key is stored.
 
         Raises:
             ValueError: it is no such key.
@@ -122,7 +122,7 @@ class Keys:
         return str(text)
 
     def as_text(self, value: Mapping[Any, Any]) -> dict[Any, Any]:
-        """A dict with its keys as text; what is no key stays as it is.
+        """Returns a dict with its keys as text; what is no key stays as it is.
 
         Raises:
             Unstorable: two of its keys are one as text.
@@ -139,11 +139,11 @@ class Keys:
         return found
 
     def as_values(self, value: Mapping[str, Any]) -> dict[Any, Any]:
-        """The dict as the model has it."""
+        """Returns the dict as the model has it."""
         return {self.value(key): item for key, item in value.items()}
 
     def as_values_if_keys(self, value: Any) -> Any:
-        """The same for what may be no such dict: then it stays as it is.
+        """Returns the same for what may be no such dict: then it stays as it is.
 
         Raises:
             Unstorable: two of its keys are one.

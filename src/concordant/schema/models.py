@@ -57,19 +57,19 @@ _MARKS = (Required, NotRequired, typing_extensions.Required, typing_extensions.N
 
 
 def is_model(annotation: Any) -> bool:
-    """Whether a type has named fields: a Pydantic model, a dataclass or a ``TypedDict``."""
+    """Tells whether a type has named fields: a Pydantic model, a dataclass or a ``TypedDict``."""
     return isinstance(annotation, type) and (
         issubclass(annotation, BaseModel) or dataclasses.is_dataclass(annotation) or is_typed_dict(annotation)
     )
 
 
 def is_typed_dict(annotation: Any) -> bool:
-    """Whether a type is a ``TypedDict``."""
+    """Tells whether a type is a ``TypedDict``."""
     return is_typeddict(annotation) or typing_extensions.is_typeddict(annotation)
 
 
 def is_instance(value: Any) -> bool:
-    """Whether a value is an instance of a model that is no dict."""
+    """Tells whether a value is an instance of a model that is no dict."""
     kind: Any = type(value)
     return _has_instances(kind)
 
@@ -80,7 +80,7 @@ def _has_instances(kind: type) -> bool:
 
 
 def fields_in(model: Any) -> Mapping[str, FieldInfo]:
-    """The fields of a model, by name."""
+    """Returns the fields of a model, by name."""
     if issubclass(model, BaseModel):
         if is_known(model):
             return _written_out(model)
@@ -90,7 +90,7 @@ def fields_in(model: Any) -> Mapping[str, FieldInfo]:
 
 
 def is_known(model: Any) -> bool:
-    """Whether all types that a model uses are defined by now."""
+    """Tells whether all types that a model uses are defined by now."""
     if issubclass(model, BaseModel):
         return bool(model is BaseModel or model.__pydantic_complete__ or model.model_rebuild(raise_errors=False))
     try:
@@ -146,42 +146,42 @@ def _of_key(annotation: Any, *, optional: bool) -> FieldInfo:
 
 
 def metadata_of(info: FieldInfo) -> tuple[Any, ...]:
-    """What is declared about a field's type: its kind, constraints, validators."""
+    """Tells what is declared about a field's type: its kind, constraints, validators."""
     if info.discriminator is None:
         return tuple(info.metadata)
     return (*info.metadata, PydanticField(discriminator=info.discriminator))
 
 
 def is_kind(item: Any) -> bool:
-    """Whether a part of an annotation is a kind, or the class of one."""
+    """Tells whether a part of an annotation is a kind, or the class of one."""
     return isinstance(item, Kind) or (isinstance(item, type) and issubclass(item, Kind))
 
 
 def checks_among(metadata: Iterable[Any]) -> list[Any]:
-    """What is declared about a type beside its kind: constraints, validators."""
+    """Tells what is declared about a type beside its kind: constraints, validators."""
     return [item for item in metadata if not isinstance(item, Kind)]
 
 
 def only_constrains(item: Any) -> bool:
-    """Whether a part of an annotation says only which values are allowed."""
+    """Tells whether a part of an annotation says only which values are allowed."""
     if isinstance(item, (Kind, Strict, StringConstraints, str)):
         return True
     return type(item).__module__ in ("annotated_types", "pydantic._internal._fields")
 
 
 def config_of(model: Any) -> Mapping[str, Any]:
-    """The configuration of a model."""
+    """Returns the configuration of a model."""
     found: Mapping[str, Any] = getattr(model, "model_config", None) or getattr(model, "__pydantic_config__", None) or {}
     return found
 
 
 def decorators_of(model: Any) -> Any:
-    """What Pydantic's decorators have made of methods of a model; ``None`` if it knows none."""
+    """Tells what Pydantic's decorators have made of methods of a model; ``None`` if it knows none."""
     return getattr(model, "__pydantic_decorators__", None)
 
 
 def is_state_model(annotation: Any, inside: tuple[Any, ...] = ()) -> bool:
-    """Whether the type is a model with at least one declared kind, its own or of a record in it."""
+    """Tells whether the type is a model with at least one declared kind, its own or of a record in it."""
     if not is_model(annotation) or annotation in inside:
         return False
     infos = fields_in(annotation).values()
@@ -191,7 +191,7 @@ def is_state_model(annotation: Any, inside: tuple[Any, ...] = ()) -> bool:
 
 
 def has_validators(model: Any) -> bool:
-    """Whether the model validates more than its fields' types."""
+    """Tells whether the model validates more than its fields' types."""
     found = decorators_of(model)
     return found is not None and bool(
         found.model_validators or found.field_validators or found.root_validators or found.validators
@@ -199,7 +199,7 @@ def has_validators(model: Any) -> bool:
 
 
 def is_strict(annotation: Any, inside: tuple[Any, ...] = ()) -> bool:
-    """Whether a type, or a model below it, takes some values in their own Python type only."""
+    """Tells whether a type, or a model below it, takes some values in their own Python type only."""
     if annotation in inside:
         return False
     inside = (*inside, annotation)
@@ -223,7 +223,7 @@ _WRAPPERS: dict[str, Any] = {
 
 
 def validators_of(model: Any, name: str) -> list[Any]:
-    """The model's own validators of one field, as parts of an annotation."""
+    """Returns the model's own validators of one field, as parts of an annotation."""
     found = decorators_of(model)
     return [
         _WRAPPERS[decorator.info.mode](decorator.func)
@@ -233,7 +233,8 @@ def validators_of(model: Any, name: str) -> list[Any]:
 
 
 def model_validators_of(model: Any) -> list[Any]:
-    """The validators that see what is given for a model before its fields do, in the order in which they run."""
+    """Returns the validators that see what is given for a model before its fields do, in the order in which they
+    run."""
     found = decorators_of(model)
     validators = [*reversed(found.model_validators.values())] if found is not None else []
     ordered = [v for mode in ("wrap", "before") for v in validators if v.info.mode == mode]
@@ -241,13 +242,13 @@ def model_validators_of(model: Any) -> list[Any]:
 
 
 def computed_in(model: Any) -> frozenset[str]:
-    """The names that a model's JSON has besides its fields: nobody writes them."""
+    """Returns the names that a model's JSON has besides its fields: nobody writes them."""
     found = decorators_of(model)
     return frozenset(found.computed_fields) if found is not None else frozenset()
 
 
 def spellings_of(info: FieldInfo) -> Spellings:
-    """The aliases under which a field may be given, in the order in which Pydantic looks for them."""
+    """Returns the aliases under which a field may be given, in the order in which Pydantic looks for them."""
     alias = info.validation_alias or info.alias
     if alias is None:
         return ()
@@ -255,7 +256,7 @@ def spellings_of(info: FieldInfo) -> Spellings:
 
 
 def said_by(value: Any, *, everything: bool, default: Any = None) -> dict[str, Any]:
-    """The fields of an instance by name: all of them, or those that somebody has set or changed.
+    """Returns the fields of an instance by name: all of them, or those that somebody has set or changed.
 
     Args:
         default: an instance that was there from the start; what is equal in it was not set by anybody.
@@ -279,7 +280,7 @@ def said_by(value: Any, *, everything: bool, default: Any = None) -> dict[str, A
 
 
 def strays_in(value: Any, before: Any = None) -> dict[str, Any]:
-    """What an instance holds besides its fields (``extra="allow"``), but for what it held before."""
+    """Tells what an instance holds besides its fields (``extra="allow"``), but for what it held before."""
     more: dict[str, Any] = getattr(value, "__pydantic_extra__", None) or {}
     known = getattr(before, "__pydantic_extra__", None) or {}
     return {name: item for name, item in more.items() if name not in known or known[name] != item}

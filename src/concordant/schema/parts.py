@@ -19,7 +19,7 @@ _LEFT_OUT = ("alias_generator", "title", "json_schema_extra")
 
 
 def part_of(schema: Schema, name: str) -> Schema:
-    """The schema of one field alone: its type, kind, default, constraints and validators.
+    """Returns the schema of one field alone: its type, kind, default, constraints and validators.
 
     What concerns several fields (a model's validators) is no part of it.
     """

@@ -109,7 +109,7 @@ def _may_be_replaced(body: bytes) -> bool:
 
 
 def plain_texts(model: Any, root: Field) -> frozenset[str]:
-    """The texts of a model that are stored as validation leaves them."""
+    """Returns the texts of a model that are stored as validation leaves them."""
     return frozenset(name for name in _parts(model, root) if root.fields[name].kind.holds == "text")
 
 

@@ -77,7 +77,7 @@ _JSON = (str, int, float, bool, type(None), list, dict)
 
 
 def samples_of(annotation: Any, inside: tuple[Any, ...] = ()) -> list[Any]:
-    """Some values of a type, such as its own validation makes them, different ones of each of its members."""
+    """Returns some values of a type, such as its own validation makes them, different ones of each of its members."""
     found: list[Any] = []
     kinds: dict[Any, int] = {}
     for value in distinct([*islice(_samples(annotation, inside), 4 * _MOST)]):

@@ -284,7 +284,7 @@ class Compiled:
                     check_exponents(item, (name,))
 
     def texts_read_back(self, given: dict[str, Any]) -> dict[str, Any] | None:
-        """What is read of a write's JSON, without reading it, if all that it gives is text; ``None`` of another.
+        """Tells what is read of a write's JSON, without reading it, if all that it gives is text; ``None`` of another.
 
         Args:
             given: fields by name, which ``incoming`` has taken.
@@ -558,7 +558,7 @@ class Compiled:
         return found
 
     def description_of(self, path: tuple[str, ...]) -> Description:
-        """What the model says of a public path."""
+        """Tells what the model says of a public path."""
         return Description("", "") if self.model is None else description_of(self.model, path)
 
     def values_of(self, document: Any, before: Any = None) -> dict[str, Any]:

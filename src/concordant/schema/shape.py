@@ -21,14 +21,14 @@ _DEEP = '{"tag":"tree"}'
 
 
 def shape_of(root: Field) -> str:
-    """The shape of a compiled model; empty for that of no model."""
+    """Returns the shape of a compiled model; empty for that of no model."""
     if isinstance(root.kind, OpenRecord):
         return _DEEP if root.kind.deep else ""
     return json.dumps(form_of(root), sort_keys=True, separators=(",", ":"))
 
 
 def root_of(shape: str, present: Field) -> Field:
-    """The root field of a model with this shape.
+    """Returns the root field of a model with this shape.
 
     Raises:
         MisshapenError: it has a kind that is not known here.
@@ -43,7 +43,7 @@ def root_of(shape: str, present: Field) -> Field:
 
 
 def are_alike(shape: str, present: Field, value: Mapping[str, Any]) -> bool:
-    """Whether a document's value merges under the present model as under one with this shape."""
+    """Tells whether a document's value merges under the present model as under one with this shape."""
     before = _parsed(shape).get("fields") if shape else None
     is_deep = isinstance(present.kind, OpenRecord) and present.kind.deep
     for name, part in value.items():

@@ -28,13 +28,13 @@ STEADY = (None, list, dict, set, frozenset, tuple, str, int, float)
 
 
 def holds_records(annotation: Any) -> bool:
-    """Whether values of a type may be, or hold, records: dicts of which a model knows the fields."""
+    """Tells whether values of a type may be, or hold, records: dicts of which a model knows the fields."""
     return any(map(is_model, members_of(annotation)))
 
 
 def whole_records(annotation: Any, inside: tuple[Any, ...] = ()) -> Callable[[Any], bool]:
-    """A function that tells whether the records in a stored value surely have all the fields of their models, and no
-    others."""
+    """Returns a function that tells whether the records in a stored value surely have all the fields of their models,
+    and no others."""
     bare, _ = split_annotation(annotation)
     record = without_none(bare)
     if record is not bare:
@@ -69,7 +69,7 @@ def _never(_: Any) -> bool:
 
 
 def makes_parts(annotation: Any, inside: tuple[Any, ...] = ()) -> bool:
-    """Whether in a record of a type there may be what a factory has made: another thing each time it is read."""
+    """Tells whether in a record of a type there may be what a factory has made: another thing each time it is read."""
     return any(
         info.default_factory not in STEADY or makes_parts(info.annotation, (*inside, member))
         for member in members_of(annotation)
@@ -79,7 +79,7 @@ def makes_parts(annotation: Any, inside: tuple[Any, ...] = ()) -> bool:
 
 
 def without_defaults(value: Any, form: Any, stored: Any, *, made: bool = False) -> Any:
-    """The JSON form of a value, without the fields of records that are not stored but have a default.
+    """Returns the JSON form of a value, without the fields of records that are not stored but have a default.
 
     Args:
         value: what was validated.
@@ -115,7 +115,7 @@ def _is_default(record: Any, name: str, made: bool) -> bool:
 
 
 def overlaid(stored: Any, told: Any) -> Any:
-    """What is stored, with what the present model makes of it in its place; what that does not know stays."""
+    """Tells what is stored, with what the present model makes of it in its place; what that does not know stays."""
     if isinstance(stored, dict) and isinstance(told, dict):
         return {**stored, **{name: overlaid(stored.get(name), part) for name, part in told.items()}}
     if isinstance(stored, list) and isinstance(told, list) and len(stored) == len(told):
@@ -124,7 +124,7 @@ def overlaid(stored: Any, told: Any) -> Any:
 
 
 def are_identified(field: Field | None, value: Any) -> bool:
-    """Whether all records in a value that are known by one of their fields have that."""
+    """Tells whether all records in a value that are known by one of their fields have that."""
     if field is None:
         return True
     if isinstance(value, list):
@@ -136,7 +136,7 @@ def are_identified(field: Field | None, value: Any) -> bool:
 
 
 def as_it_was(field: Field, base: Any, before: Any, after: Any, stored: Any) -> Any:
-    """What is to be stored of a field, where those parts that nobody has changed are stored as they were.
+    """Tells what is to be stored of a field, where those parts that nobody has changed are stored as they were.
 
     Args:
         base: what is stored of it.

@@ -36,7 +36,7 @@ Spell: TypeAlias = Callable[[Any], Any]
 
 
 def spelling_of(model: Any, field: Field, default: Any = None) -> Spell:
-    """A function from what somebody gives for a record to a dict by the fields' names.
+    """Returns a function from what somebody gives for a record to a dict by the fields' names.
 
     What is neither a dict nor an instance stays as it is, and so does what a validator refuses: that is judged in the
     merged document.
@@ -98,7 +98,7 @@ def _within(name: str, function: Spell, value: Any) -> Any:
 
 
 def needs_spelling(model: Any, field: Field) -> bool:
-    """Whether a dict for the record can be spelt in more than one way."""
+    """Tells whether a dict for the record can be spelt in more than one way."""
     fields = fields_in(model)
     return bool(model_validators_of(model) or computed_in(model)) or any(
         spellings_of(fields[name]) or _part_spelling(model, name, part) for name, part in field.fields.items()

@@ -18,20 +18,20 @@ class Step(NamedTuple):
     identity: Any = None
 
     def around(self, part: Any) -> Any:
-        """What holds the part and nothing else."""
+        """Tells what holds the part and nothing else."""
         if self.by is None:
             return {self.name: part}
         return [{self.by: self.identity, **part} if isinstance(part, dict) else part]
 
     def within(self, holder: Any) -> Any:
-        """The part that is held; ``ABSENT`` if it is not."""
+        """Returns the part that is held; ``ABSENT`` if it is not."""
         if self.by is not None:
             return holder[0] if isinstance(holder, list) and holder else ABSENT
         return holder.get(self.name, ABSENT) if isinstance(holder, dict) else ABSENT
 
 
 def steps_to(root: Field, path: tuple[str, ...]) -> list[Step] | None:
-    """The steps of a public path; ``None`` if it leads nowhere in the model."""
+    """Returns the steps of a public path; ``None`` if it leads nowhere in the model."""
     steps: list[Step] = []
     field = root
     for part in path:
@@ -55,7 +55,7 @@ def steps_to(root: Field, path: tuple[str, ...]) -> list[Step] | None:
 
 
 def field_of(root: Field, path: tuple[str, ...]) -> Field | None:
-    """The field of a public path; ``None`` if it leads nowhere in the model."""
+    """Returns the field of a public path; ``None`` if it leads nowhere in the model."""
     field: Field | None = root
     for part in path:
         field = field and field.fields.get(part, field.child)

@@ -48,7 +48,7 @@ class Delta:
 
 
 def whole(body: Any, known: dict[Delta, bytes] | None = None) -> Any:
-    """The bytes of a value that ``Bodies.kept`` returned; anything else itself.
+    """Returns the bytes of a value that ``Bodies.kept`` returned; anything else itself.
 
     Args:
         known: some that were made already, for whoever asks for many in a row; takes up others.
@@ -75,7 +75,7 @@ class Bodies:
         self._last: OrderedDict[Any, tuple[bytes, bytes | Delta]] = OrderedDict()
 
     def kept(self, address: Any, body: bytes) -> bytes | Delta:
-        """A value as the journal keeps it.
+        """Returns a value as the journal keeps it.
 
         Args:
             address: the document.
@@ -103,7 +103,7 @@ _PART = 400
 
 
 def difference(before: bytes, after: bytes) -> bytes:
-    """How a value differs from an earlier one, wherever it does; ``patched`` makes it of that again.
+    """Tells how a value differs from an earlier one, wherever it does; ``patched`` makes it of that again.
 
     Parts that both have are told by their places: they begin and end where the text has a line or a word.
     """
@@ -150,7 +150,7 @@ _WORTH = 24
 
 
 def patched(before: bytes, change: bytes) -> bytes:
-    """The value of which ``difference`` gave the difference.
+    """Returns the value of which ``difference`` gave the difference.
 
     Raises:
         ValueError: ``before`` is not what it was compared with.

@@ -26,12 +26,12 @@ class RecordCache:
         self._lock = free_in_child(threading.Lock())
 
     def version(self, address: Address) -> int:
-        """The version that is held of a document; -1 if none is."""
+        """Returns the version that is held of a document; -1 if none is."""
         found = self._records.get(address)
         return found[0] if found is not None else -1
 
     def get(self, address: Address, version: int) -> Record | None:
-        """The record at that version."""
+        """Returns the record at that version."""
         with self._lock:
             found = self._records.get(address)
             if found is None or found[0] != version:
@@ -40,7 +40,7 @@ class RecordCache:
             return found[1]
 
     def since(self, address: Address, version: int) -> Record | None:
-        """The record at that version, or a later one."""
+        """Returns the record at that version, or a later one."""
         with self._lock:
             found = self._records.get(address)
             return found[1] if found is not None and found[0] >= version else None

@@ -92,7 +92,7 @@ async def look() -> None:
 
 
 def are_looks_wanted() -> bool:
-    """Whether there are stores with a look."""
+    """Tells whether there are stores with a look."""
     return bool(_looks)
 
 
@@ -119,7 +119,7 @@ def look_before(look: Callable[[], None]) -> None:
 
 
 def is_looking(look: Callable[[], None]) -> bool:
-    """Whether a method is called before each instant."""
+    """Tells whether a method is called before each instant."""
     return any(ref() == look for ref in _looks)
 
 
@@ -155,8 +155,9 @@ class Course:
         self._forgotten = -1
 
     def step(self, before: float) -> None:
-        """A commit can be seen now, and is no part of what was there at any instant so far; the one of the time
-        ``before`` is. To be called before the commit returns, if ``tick`` is not that of the latest instant."""
+        """Takes note that a commit can be seen now, and is no part of what was there at any instant so far; the one of
+        the time ``before`` is. To be called before the commit returns, if ``tick`` is not that of the latest
+        instant."""
         self.tick = latest
         self._ticks.append(self.tick)
         self._before.append(before)
@@ -165,7 +166,8 @@ class Course:
             del self._ticks[:MOST], self._before[:MOST]
 
     def at(self, tick: int, last: float) -> float:
-        """The time of the last commit that was there at an instant; ``last`` is that of the last one there is."""
+        """Returns the time of the last commit that was there at an instant; ``last`` is that of the last one there
+        is."""
         if tick > self.tick:
             return last  # nothing was committed since
         if tick <= self._forgotten:
@@ -207,7 +209,7 @@ class SharedCourse:
         self._expected: list[tuple[int, int]] = []
 
     def reach(self, n: int, time: float) -> None:
-        """A clock has come to a commit, of a time."""
+        """Takes note that a clock has come to a commit, of a time."""
         clock = n % len(self.numbers)
         if n <= self.numbers[clock]:
             return
@@ -220,8 +222,8 @@ class SharedCourse:
                 self.highest = max(self.highest, n)
 
     def at(self, tick: int) -> float | tuple[float, ...]:
-        """Of each clock, the time of the last commit that is known to have been there at an instant; so were all before
-        it."""
+        """Tells of each clock the time of the last commit that is known to have been there at an instant; so were all
+        before it."""
         with self._lock:
             times = [course.at(tick, last) for course, last in zip(self._courses, self._times, strict=True)]
         return times[0] if len(times) == 1 else tuple(times)
@@ -234,14 +236,14 @@ class SharedCourse:
                 self._own.pop(next(iter(self._own)), None)
 
     def unmade(self, own: Iterable[int]) -> None:
-        """They were not made, and their numbers go to others."""
+        """Takes note that they were not made, and their numbers go to others."""
         for n in own:
             self._own.pop(n, None)
 
     @contextmanager
     def expecting(self, clock: int) -> Iterator[None]:
-        """A commit of this process is about to be made under a clock, and the store gives it its number. Until that is
-        known, whatever may be it counts as this process's own: on the side of "not seen"."""
+        """Takes note that a commit of this process is about to be made under a clock, and the store gives it its
+        number. Until that is known, whatever may be it counts as this process's own: on the side of "not seen"."""
         expected = (clock, self.numbers[clock])
         with self._lock:
             self._expected.append(expected)
@@ -252,7 +254,7 @@ class SharedCourse:
                 self._expected.remove(expected)
 
     def is_own(self, n: int) -> bool:
-        """Whether this process made a commit, lately."""
+        """Tells whether this process made a commit, lately."""
         if n in self._own or not self._expected:
             return n in self._own
         clock = n % len(self.numbers)
@@ -266,7 +268,8 @@ _known_lock = free_in_child(threading.Lock())
 
 
 def course_of(identity: str, replica: str, heads: Sequence[tuple[int, float]]) -> SharedCourse:
-    """The course of a database's store, the same for all in this process that open it, at once or one after the other.
+    """Returns the course of a database's store, the same for all in this process that open it, at once or one after the
+    other.
 
     Args:
         identity: which database it is.
@@ -324,11 +327,12 @@ class SharedClock:
             self._low, self._high, self._at, self._measured = low, high, after, True
 
     def shared(self, at: float) -> float:
-        """About what the database's clock shows at one of our times."""
+        """Tells about what the database's clock shows at one of our times."""
         return at + (self._low + self._high) / 2
 
     def surely(self, at: float, now: float) -> float:
-        """What it showed at one of our times, or less: by the error of the difference, drift till ``now`` included."""
+        """Tells what it showed at one of our times, or less: by the error of the difference, drift till ``now``
+        included."""
         low = self._low - _DRIFT * max(now - self._at, self._at - at, 0.0)
         past = (before - _DRIFT * (until - at) for until, before in self._steps if at <= until)
         return at + min((low, *past)) - _MARGIN

@@ -31,7 +31,7 @@ class Condition(NamedTuple):
 
 
 def number(operand: float) -> float:
-    """An operand as the number that databases compare; ``ValueError`` or ``OverflowError`` if there is none."""
+    """Returns an operand as the number that databases compare; ``ValueError`` or ``OverflowError`` if there is none."""
     found = float(operand)
     if found != found or abs(found) > 1e300:
         raise ValueError("no finite number")

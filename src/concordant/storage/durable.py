@@ -98,7 +98,7 @@ class Polling:
         stop.wait(min(self._seconds, seconds))
 
     def close(self) -> None:
-        """Nothing to give up."""
+        """Has nothing to give up."""
 
 
 class Source(ABC):
@@ -686,8 +686,8 @@ class DurableStorage(ABC):
     # -- what was there when -------------------------------------------------------------------------------------
 
     def beginning(self, began: Instant | float) -> Beginning:
-        """What was committed by others between what is known of the store and the beginning is told by the store's
-        clock, on the side of "not yet"; if it was looked at in the beginning, nothing was."""
+        """Tells what was committed by others between what is known of the store and the beginning is told by the
+        store's clock, on the side of "not yet"; if it was looked at in the beginning, nothing was."""
         course, about, surely = self._course, self.about, self.surely
         if not isinstance(began, Instant):
             at = time.monotonic() - (time.time() - began)

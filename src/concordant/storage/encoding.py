@@ -65,7 +65,7 @@ class RottenError(ConcordantError, ValueError):
 
 
 def pack(data: bytes, beside: bytes | None) -> bytes:
-    """Bytes to store.
+    """Makes bytes to store.
 
     Args:
         data: JSON text.
@@ -81,7 +81,7 @@ def pack(data: bytes, beside: bytes | None) -> bytes:
 
 
 def unpack(data: bytes, beside: bytes | None) -> bytes:
-    """The JSON text that was stored.
+    """Returns the JSON text that was stored.
 
     Raises:
         RottenError: these are not the bytes that were stored, or it was not packed beside this.
@@ -111,13 +111,13 @@ def alone(data: bytes, beside: bytes | None) -> bytes:
 
 @lru_cache(maxsize=10_000)
 def dump_namespace(namespace: tuple[str, ...]) -> str:
-    """A namespace as stored."""
+    """Returns a namespace as stored."""
     return json.dumps(namespace, ensure_ascii=False, separators=(",", ":"))
 
 
 @lru_cache(maxsize=10_000)
 def load_namespace(text: str) -> tuple[str, ...]:
-    """The namespace that was stored.
+    """Returns the namespace that was stored.
 
     Raises:
         RottenError: it is none.
@@ -141,12 +141,12 @@ _as_json = json.encoder.encode_basestring  # what ``json.dumps`` comes to for a 
 
 
 def dump_key(key: str) -> str:
-    """A key as stored."""
+    """Returns a key as stored."""
     return _as_json(key)[1:-1]
 
 
 def load_key(text: str) -> str:
-    """The key that was stored.
+    """Returns the key that was stored.
 
     Raises:
         RottenError: it is none.
@@ -158,7 +158,7 @@ def load_key(text: str) -> str:
 
 
 def bounds(prefix: tuple[str, ...]) -> tuple[str, str]:
-    """The first stored namespace under a prefix, and the first after all of them.
+    """Returns the first stored namespace under a prefix, and the first after all of them.
 
     What follows the text of a prefix is a comma or the closing bracket, and both are smaller than ``^``.
     """
@@ -291,7 +291,7 @@ def dump_state(
 
 
 def waits_until(record: Record) -> float | None:
-    """When the sweep has to do with a record."""
+    """Tells when the sweep has to do with a record."""
     end = end_of(record.leases)
     return None if record.swept or end == math.inf else end
 
@@ -340,7 +340,7 @@ class StoredBody(NamedTuple):
 
 
 def load_changes_of(changes: bytes, base: int | None, body: bytes | None) -> Any:
-    """What a stored row tells of its changes (``load_changes``)."""
+    """Tells what a stored row tells of its changes (``load_changes``)."""
     return load_changes(unpack(changes, body if base is None else None))
 
 
@@ -364,7 +364,7 @@ def load_row(stored: StoredRow, address: tuple[Namespace, str]) -> Row:
 
 
 def dump_escalation(escalation: Escalation) -> bytes:
-    """An escalation as JSON."""
+    """Returns an escalation as JSON."""
     e = escalation
     contenders = [[*_dump_value(c.value), c.agent, c.agents, c.at.timestamp(), c.origin] for c in e.contenders]
     return to_json(
@@ -391,7 +391,7 @@ def dump_escalation(escalation: Escalation) -> bytes:
 
 
 def load_escalation(data: bytes) -> Escalation:
-    """The escalation in its JSON; without the field of the model that it is about."""
+    """Returns the escalation in its JSON; without the field of the model that it is about."""
     found = from_json(data)
     namespace, key = found["document"]
     return Escalation(

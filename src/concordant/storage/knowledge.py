@@ -24,19 +24,19 @@ BEGUN: Marks = ((0, ""),)
 
 
 def noted(marks: Marks, n: int, clock: float) -> Marks:
-    """The marks after an export, with that of the last commit."""
+    """Returns the marks after an export, with that of the last commit."""
     if marks and marks[-1][0] >= n:
         return marks
     return (*marks, (n, hashlib.sha256(repr(clock).encode()).hexdigest()[:8]))[-MOST:]
 
 
 def newer(one: Marks, other: Marks) -> Marks:
-    """Which of two lists about one store tells more."""
+    """Tells which of two lists about one store tells more."""
     return max(one, other, key=lambda marks: (marks[-1][0] if marks else -1, len(marks)))
 
 
 def diverge(one: Marks, other: Marks) -> bool:
-    """Whether two lists are those of two stores with one name."""
+    """Tells whether two lists are those of two stores with one name."""
     if not one or not other:
         return False
     low, high = max(one[0][0], other[0][0]), min(one[-1][0], other[-1][0])

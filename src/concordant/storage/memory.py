@@ -269,7 +269,7 @@ class MemoryStorage:
         return self._refusal is not None
 
     def attach(self, projection: Projection) -> None:
-        """Nothing is kept beside the records."""
+        """Does nothing: nothing is kept beside the records."""
 
     def create(
         self,
@@ -479,7 +479,7 @@ class MemoryStorage:
         return Beginning(min(began, self.clock))  # what is committed from now on cannot have been there
 
     def expect_tasks(self) -> None:
-        """All commits are known here."""
+        """Does nothing: all commits are known here."""
 
     def now(self) -> tuple[int, float]:
         return self.n, self.time()
@@ -533,13 +533,14 @@ class MemoryStorage:
             return iter([(namespace, None) for namespace in self.spaces.under(prefix)])
 
     def outdated(self, models: str) -> tuple[int, Iterator[tuple[Namespace, str, State]]]:
-        """What other models wrote is found in ``redeclared``; what comes from elsewhere is looked at as it comes."""
+        """Tells what other models wrote is found in ``redeclared``; what comes from elsewhere is looked at as it
+        comes."""
         with self.lock:
             found, self._recast = self._recast, []
         return self.n, ((*address, state) for address in found if (state := self.load(*address)) is not None)
 
     def surveyed(self, models: str, upto: Cut, *, changed: bool) -> None:
-        """Nothing to note."""
+        """Has nothing to note."""
 
     def redeclared(self, recast: Callable[[Namespace, State], State]) -> None:
         for namespace, space in chain(self.spaces.items(), self.graves.items()):

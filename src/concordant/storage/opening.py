@@ -112,7 +112,7 @@ def open_storage(url: str | None, replica: str | None, journal: int, options: An
 
 
 def empty_place(url: str) -> str | None:
-    """Which Postgres database of a url, if it names any, holds no store yet: opening it would make one there."""
+    """Tells which Postgres database of a url, if it names any, holds no store yet: opening it would make one there."""
     if not url.startswith(("postgresql://", "postgres://")):
         return None
     found: str | None = _imported("concordant.storage.servers").empty_place(url)

@@ -53,7 +53,7 @@ class Connection(psycopg.Connection[Any]):
     _asking: psycopg.Cursor[Any] | None = None
 
     def ask(self, statement: Any, parameters: Sequence[Any]) -> list[Columns]:
-        """What a statement finds, outside of pipelines; by a cursor that is kept, for to make one takes long."""
+        """Tells what a statement finds, outside of pipelines; by a cursor that is kept, for to make one takes long."""
         if self._asking is None:
             self._asking = self.cursor(binary=True)
         return self._asking.execute(statement, parameters).fetchall()
@@ -76,7 +76,7 @@ class Connection(psycopg.Connection[Any]):
 
 
 def way(seconds: float) -> dict[str, Any]:
-    """How connections are made: the system looks after idle ones, and to make one takes that long at most."""
+    """Tells how connections are made: the system looks after idle ones, and to make one takes that long at most."""
     return {"autocommit": True, "connect_timeout": max(2, round(seconds)), **_KEPT_ALIVE}
 
 
@@ -216,7 +216,7 @@ class PostgresWriting:
 
 @lru_cache(maxsize=1024)
 def with_marks(statement: str) -> Any:
-    """A statement with the driver's own marks for parameters."""
+    """Returns a statement with the driver's own marks for parameters."""
     return statement.replace("?", "%s")
 
 

@@ -112,7 +112,7 @@ def _each(url: str) -> list[str]:
 
 
 def empty_place(url: str) -> str | None:
-    """Which database of a url holds no store yet; ``None``: each has one, or opening them tells what is wrong."""
+    """Tells which database of a url holds no store yet; ``None``: each has one, or opening them tells what is wrong."""
     with suppress(psycopg.Error):
         for one in _each(url):
             if not has_store(one):
@@ -210,7 +210,8 @@ class Server(PostgresDatabase):
 
     @contextmanager
     def turn(self, lock: int) -> Iterator[None]:
-        """A context in which no other batch over several servers is under way, and nobody looks at all servers."""
+        """Gives a context in which no other batch over several servers is under way, and nobody looks at all
+        servers."""
         try:
             with self._connect() as connection:
                 connection.execute(

@@ -15,7 +15,7 @@ _SETTING = re.compile(
 
 
 def without_password(url: str) -> str:
-    """A url, or whatever was meant as one, without what may be a secret in it.
+    """Returns a url, or whatever was meant as one, without what may be a secret in it.
 
     >>> without_password("postgresql://ada:hunter2@host/team?sslpassword=hunter3")
     'postgresql://ada@host/team?sslpassword=...'
@@ -26,7 +26,7 @@ def without_password(url: str) -> str:
 
 
 def scrubbed(text: str, url: str) -> str:
-    """What a driver said of a url, without what may be a secret in it, or a part of one.
+    """Tells what a driver said of a url, without what may be a secret in it, or a part of one.
 
     >>> scrubbed('invalid port "hun" in "bob:hun/ter2@db"', "postgresql://bob:hun/ter2@db")
     'invalid port "..." in "bob:...@db"'

@@ -610,7 +610,7 @@ def touching(key: str) -> Any:
 
 
 def conflict(ws: Workspace) -> Any:
-    """Two agents write a status at once; returns the question that is open then."""
+    """Lets two agents write a status at once; returns the question that is open then."""
     began = ws.moment()
     for name, status in (("ada", "draft"), ("bob", "final")):
         ws.agent(name, began=began).write(*AT, {"status": status})
@@ -624,7 +624,7 @@ def values(ws: Workspace) -> dict[str, Any]:
 
 
 def told(ws: Workspace) -> list[Any]:
-    """The events that are kept."""
+    """Returns the events that are kept."""
     events = ws.storage.events
     return [(one.cursor, one.event.kind) for one in events.after(events.first(), 10_000)]
 
@@ -656,12 +656,12 @@ def snapshot(ws: Workspace, exact: bool = True) -> dict[str, Any]:
 
 
 def told_of(question: Escalation) -> list[Any]:
-    """The contenders of a question."""
+    """Returns the contenders of a question."""
     return [(contender.agents, contender.value) for contender in question.contenders]
 
 
 def in_order(questions: Iterable[Escalation]) -> list[Escalation]:
-    """Questions in an order that does not depend on the numbers of commits."""
+    """Puts questions in an order that does not depend on the numbers of commits."""
     return sorted(questions, key=lambda e: (e.key, e.path, e.reason, str(told_of(e)), str(e.decision)))
 
 
@@ -711,7 +711,7 @@ class Play:
         return self._say("edit", None)
 
     def put(self, chance: random.Random) -> Any:
-        """Somebody without a name puts."""
+        """Puts, as somebody without a name."""
         return self._say("put", self.ws.put(NS, chance.choice(self.KEYS), self._value(chance)).version)
 
     def delete(self, chance: random.Random) -> Any:
@@ -720,7 +720,7 @@ class Play:
         return self._say("delete", agent.delete(NS, chance.choice(self.KEYS)).version)
 
     def decide(self, chance: random.Random) -> Any:
-        """Somebody decides for the first contender of a question."""
+        """Decides, as somebody, for the first contender of a question."""
         questions = in_order(self.ws.escalations())
         if not questions:
             return None
@@ -732,7 +732,7 @@ class Play:
         return self._say("decide", receipt.version)
 
     def dismiss(self, chance: random.Random) -> Any:
-        """Somebody dismisses a question that he has claimed."""
+        """Dismisses, as somebody who has claimed it, a question."""
         questions = in_order(self.ws.escalations())
         if not questions:
             return None
@@ -753,7 +753,7 @@ class Play:
         return self._say("purge", None)
 
     def together(self, chance: random.Random) -> Any:
-        """Several documents are put in one transaction, or none of them."""
+        """Puts several documents in one transaction, or none of them."""
         puts = [(NS, key, self._value(chance)) for key in self.KEYS]
         if chance.random() < 0.3:
             puts.append((NS, "d", {"no field": 1}))
@@ -805,7 +805,7 @@ def killed(opener: Callable[[], Storage | KeyValueStore], seconds: float) -> int
 
 @contextmanager
 def no_warning() -> Iterator[None]:
-    """A fork beside threads is warned of; the child here makes all anew."""
+    """Passes over the warning of a fork beside threads; the child here makes all anew."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         yield

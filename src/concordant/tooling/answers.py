@@ -53,7 +53,7 @@ class Subject:
     form: ArgumentForm
 
     def title(self, key: str) -> str:
-        """A document in a sentence."""
+        """Returns a document in a sentence."""
         return f"{self.what} {quoted(key)}"
 
 
@@ -65,7 +65,7 @@ class ToolCall(NamedTuple):
     key: str | None
 
     def is_mine(self, agent: str, origin: str) -> bool:
-        """Whether the agent that calls wrote it."""
+        """Tells whether the agent that calls wrote it."""
         return self.workspace.amending.is_mine(agent, origin)
 
     def shows(self, key: str, at: Cut, fields: Iterable[str]) -> None:
@@ -75,7 +75,7 @@ class ToolCall(NamedTuple):
             self.workspace.amending.note_shown(self.namespace, key, at, shown)
 
     def escalations(self, state: str) -> list[Escalation]:
-        """Those of the document, or of all documents."""
+        """Returns those of the document, or of all documents."""
         found = self.workspace.escalations(self.namespace, state=state)
         return [e for e in found if e.namespace == self.namespace and self.key in (None, e.key)]
 

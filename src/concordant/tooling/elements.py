@@ -60,7 +60,7 @@ class SetPart(_Elements):
         return (gone, []) if gone else None
 
     def standing(self, given: Any, value: Any) -> list[Any]:
-        """Elements that were to be removed, and stand all the same, because somebody else added them unseen."""
+        """Returns elements that were to be removed, and stand all the same, because somebody else added them unseen."""
         stand = {self.canon(element) for element in value or ()}
         stand -= {self.canon(element) for element in self.as_json(self.asked(given, self.gives))}
         return [e for e in self.as_json(self.asked(given, self.removes)) if self.canon(e) in stand]

@@ -92,13 +92,13 @@ class ArgumentForm:
         )
 
     def contribution(self, given: Any) -> dict[str, Any]:
-        """What the arguments contribute, by field."""
+        """Tells what the arguments contribute, by field."""
         found = {part.name: value for part in self.parts if (value := part.contribution(given)) is not ABSENT}
         cleared = getattr(given, self.clears) or () if self.clears is not None else ()
         return {**found, **{part.name: None for part in self.parts if part.gives in cleared}}
 
     def difference(self, given: Any, seen: Any, path: tuple[Any, ...], remarks: Remarks) -> Difference | None:
-        """What the arguments change in what was seen: the fields before and after."""
+        """Tells what the arguments change in what was seen: the fields before and after."""
         values = seen if isinstance(seen, dict) else {}
         before, after = {}, {}
         for part in self.parts:
@@ -170,7 +170,7 @@ class RecordsPart(ArgumentPart):
         return TypeAdapter(self.removed())
 
     def as_json(self, identity: Any) -> Any:
-        """A record's identity as the JSON value that is stored."""
+        """Returns a record's identity as the JSON value that is stored."""
         return self._dumping.dump_python(identity, mode="json")
 
     def says_gives(self) -> str:
@@ -196,7 +196,7 @@ class RecordsPart(ArgumentPart):
     def changes(
         self, given: Any, gone: list[Any], known: dict[Any, Any], path: tuple[Any, ...], remarks: Remarks
     ) -> tuple[list[Any], list[Any]]:
-        """What the call changes in records that stay: they before and after."""
+        """Tells what the call changes in records that stay: they before and after."""
         before, after = list[Any](), list[Any]()
         for record in self.asked(given, self.gives):
             identity = self.as_json(getattr(record, self.by))
@@ -353,7 +353,7 @@ def _without(value: Any, path: list[str]) -> Any:
 
 
 def taken_apart(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
-    """A type, and what is declared about it."""
+    """Returns a type, and what is declared about it."""
     if get_origin(annotation) is not Annotated:
         return annotation, ()
     bare, *metadata = get_args(annotation)
@@ -361,13 +361,14 @@ def taken_apart(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
 
 
 def declared(metadata: Iterable[Any]) -> tuple[Any, ...]:
-    """The constraints among an annotation's metadata. Functions are left out: they run when the value is written."""
+    """Returns the constraints among an annotation's metadata. Functions are left out: they run when the value is
+    written."""
     functions = (AfterValidator, BeforeValidator, PlainValidator, WrapValidator)
     return tuple(item for item in metadata if not isinstance(item, (Kind, *functions)))
 
 
 def part_class(field: Field) -> type[ArgumentPart]:
-    """The part for a field, by what its values are."""
+    """Returns the part for a field, by what its values are."""
     if field.kind.holds == "records" and field.child is not None and field.child.kind.is_leaf:
         return WholeRecordsPart
     return _PARTS[field.kind.holds]

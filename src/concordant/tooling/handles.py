@@ -16,12 +16,12 @@ __all__ = ["find", "handle_of"]
 
 
 def handle_of(escalation: Escalation) -> str:
-    """The handle of an escalation with the contenders that it has now."""
+    """Returns the handle of an escalation with the contenders that it has now."""
     return f"{escalation.id[:10]}-{_sides(escalation)}"
 
 
 def find(handle: str, escalations: Iterable[Escalation]) -> tuple[Escalation | None, bool]:
-    """The escalation that a handle names, and whether its contenders are those that were shown."""
+    """Returns the escalation that a handle names, and whether its contenders are those that were shown."""
     name, _, sides = handle.strip().partition("-")
     named = [escalation for escalation in escalations if len(name) == 10 and escalation.id.startswith(name)]
     exact = [escalation for escalation in named if _sides(escalation) == sides]

@@ -40,7 +40,7 @@ class Names(set[str]):
     """The names of arguments that are taken."""
 
     def free(self, name: str) -> str:
-        """The name, with underscores behind it if it is taken; it is taken from now on."""
+        """Returns the name, with underscores behind it if it is taken; it is taken from now on."""
         while name in self:
             name += "_"
         self.add(name)
@@ -55,11 +55,11 @@ class Remarks:
         self.notes: list[str] = []
 
     def fault(self, path: tuple[Any, ...], problem: str, mend: str, value: Any = None) -> None:
-        """Something that the caller has to mend."""
+        """Tells of something that the caller has to mend."""
         self.faults.append(Fault(path, problem, mend, value))
 
     def missing(self, path: tuple[Any, ...], name: str, what: str, value: Any) -> None:
-        """Something that was to be removed and is not there."""
+        """Tells of something that was to be removed and is not there."""
         self.notes.append(f"{dotted((*path, name), '')}: {shown(value)} is not among the {what} you have seen")
 
 
@@ -68,7 +68,7 @@ SETTINGS = ConfigDict(extra="forbid", protected_namespaces=(), json_schema_extra
 
 
 def list_of(item: Any) -> Any:
-    """The type of lists of an item's type, where that is known at run time only."""
+    """Returns the type of lists of an item's type, where that is known at run time only."""
     return GenericAlias(list, (item,))
 
 
@@ -77,8 +77,8 @@ def _nothing() -> None:
 
 
 def optional(annotation: Any, description: str) -> tuple[Any, Any]:
-    """An argument that may be left out or null. It has a factory in place of a default, because some providers refuse
-    a schema with the word ``default``."""
+    """Returns an argument that may be left out or null. It has a factory in place of a default, because some providers
+    refuse a schema with the word ``default``."""
     return annotation | None, Argument(default_factory=_nothing, description=description)
 
 
@@ -125,7 +125,7 @@ class ArgumentPart:
     # -- what may be said ------------------------------------------------------------------------------------------
 
     def arguments(self) -> dict[str, tuple[Any, Any]]:
-        """The arguments by name, as ``create_model`` takes them."""
+        """Returns the arguments by name, as ``create_model`` takes them."""
         found = {self.gives: self.given()}
         if self.removes is not None:
             found[self.removes] = optional(list_of(self.removed()), self.says_removes())
@@ -134,42 +134,42 @@ class ArgumentPart:
         return found
 
     def given(self) -> tuple[Any, Any]:
-        """The argument for what to add, or the new value."""
+        """Returns the argument for what to add, or the new value."""
         return optional(self.value(), " ".join(filter(None, (self.says, self.says_gives()))))
 
     def value(self) -> Any:
-        """The type of that argument."""
+        """Returns the type of that argument."""
         raise NotImplementedError
 
     def removed(self) -> Any:
-        """The type of what is named to be removed."""
+        """Returns the type of what is named to be removed."""
         raise NotImplementedError
 
     def replacement(self) -> type[BaseModel]:
-        """The model of a change in place."""
+        """Returns the model of a change in place."""
         raise NotImplementedError
 
     def says_gives(self) -> str:
-        """What the argument is for."""
+        """Tells what the argument is for."""
         return self.adds
 
     def says_removes(self) -> str:
-        """What the argument for removals is for."""
+        """Tells what the argument for removals is for."""
         raise NotImplementedError
 
     def says_replaces(self) -> str:
-        """What the argument for changes in place is for."""
+        """Tells what the argument for changes in place is for."""
         raise NotImplementedError
 
     # -- what it does --------------------------------------------------------------------------------------------
 
     def contribution(self, given: Any) -> Any:
-        """What the arguments contribute to the field; ``ABSENT`` if nothing."""
+        """Tells what the arguments contribute to the field; ``ABSENT`` if nothing."""
         value = getattr(given, self.gives)
         return value if value else ABSENT
 
     def difference(self, given: Any, seen: Any, path: tuple[Any, ...], remarks: Remarks) -> Difference | None:
-        """What the arguments change in the field as it was seen (``ABSENT``: it was not).
+        """Tells what the arguments change in the field as it was seen (``ABSENT``: it was not).
 
         Args:
             path: of what holds the field.
@@ -177,7 +177,7 @@ class ArgumentPart:
         return None
 
     def asked(self, given: Any, argument: str | None) -> list[Any]:
-        """What stands in an argument that is a list."""
+        """Tells what stands in an argument that is a list."""
         return getattr(given, argument, None) or [] if argument is not None else []
 
 
@@ -260,6 +260,6 @@ class TextPart(ArgumentPart):
 
 
 def shown(value: Any) -> str:
-    """A JSON value in a message, cut where it is long."""
+    """Returns a JSON value in a message, cut where it is long."""
     text = quoted(value)
     return text if len(text) <= 120 else f"{text[:117]}..."

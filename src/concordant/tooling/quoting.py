@@ -16,7 +16,7 @@ _is_plain = re.compile(r"[\w-]+", re.ASCII).fullmatch
 
 
 def quoted(value: Any) -> str:
-    """A value as JSON; what breaks lines, or does not show, is escaped."""
+    """Returns a value as JSON; what breaks lines, or does not show, is escaped."""
     try:
         text = json.dumps(value, ensure_ascii=False)
     except (TypeError, ValueError):
@@ -25,7 +25,7 @@ def quoted(value: Any) -> str:
 
 
 def on_one_line(text: str) -> str:
-    """A text with what breaks lines, or does not show, escaped."""
+    """Returns a text with what breaks lines, or does not show, escaped."""
     return text if text.isprintable() else "".join(map(_printable, text))
 
 
@@ -36,16 +36,16 @@ def _printable(character: str) -> str:
 
 
 def shortened(value: Any, longest: int = LONGEST) -> str:
-    """The same, cut where it is long."""
+    """Returns the same, cut where it is long."""
     text = quoted(value)
     return text if len(text) <= longest else f"{text[:longest]}... ({len(text)} characters)"
 
 
 def is_short(value: Any) -> bool:
-    """Whether nothing of a value is cut."""
+    """Tells whether nothing of a value is cut."""
     return len(quoted(value)) <= LONGEST
 
 
 def dotted(path: Iterable[Any], whole: str) -> str:
-    """A path in a document, ``whole`` where it is empty; names that are no plain words are quoted."""
+    """Returns a path in a document, ``whole`` where it is empty; names that are no plain words are quoted."""
     return ".".join(text if _is_plain(text := str(part)) else quoted(text) for part in path) or whole

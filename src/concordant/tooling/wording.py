@@ -29,13 +29,13 @@ class ToolNames(NamedTuple):
 
     @classmethod
     def of(cls, what: str, *, resolve: bool = True) -> ToolNames:
-        """The names made of what a document is called."""
+        """Returns the names made of what a document is called."""
         deciding = f"resolve_{what}_conflict" if resolve else None
         return cls(f"read_{what}", f"update_{what}", f"list_{what}_conflicts", deciding)
 
 
 def value_lines(document: Document, field: Field) -> list[str]:
-    """A document's value, a line for each field, and which fields have none yet."""
+    """Returns a document's value, a line for each field, and which fields have none yet."""
     value = document.value
     lines = [f"{name}: {quoted(value[name])}" for name in field.fields if name in value]
     empty = [name for name in field.fields if name not in value]
@@ -49,7 +49,7 @@ IsMine: TypeAlias = Callable[[str, str], bool]
 def conflicts(
     escalations: Iterable[Escalation], names: ToolNames, what: str, is_mine: IsMine, *, with_key: bool = False
 ) -> list[str]:
-    """Open escalations, each with its handle and its numbered sides, and what to do about them."""
+    """Lists open escalations, each with its handle and its numbered sides, and what to do about them."""
     lines: list[str] = []
     for escalation in escalations:
         where = f"{what} {shortened(escalation.key)}, " if with_key else ""
@@ -69,14 +69,14 @@ def conflicts(
 
 
 def is_whole(escalation: Escalation) -> bool:
-    """Whether an answer shows all sides of an escalation whole."""
+    """Tells whether an answer shows all sides of an escalation whole."""
     return all(contender.value is DELETED or is_short(contender.value) for contender in escalation.contenders)
 
 
 def merged(
     company: Mapping[str, Company], fields: Mapping[str, Field], document: Document | None, wanted: Mapping[str, Any]
 ) -> list[str]:
-    """What others had written to the fields of an update, unseen by its writer, that is in the value now."""
+    """Tells what others had written to the fields of an update, unseen by its writer, that is in the value now."""
     value = document.value if document is not None else {}
     contested = [e for e in document.contested.values() if e.path] if document is not None else []
     lines = []
@@ -108,7 +108,7 @@ def _merged_with(
 
 
 def settled(escalation: Escalation | None, what: str) -> str:
-    """What became of an escalation that is no longer open."""
+    """Tells what became of an escalation that is no longer open."""
     if escalation is None:
         return "It is not open any more."
     how = {
@@ -121,7 +121,7 @@ def settled(escalation: Escalation | None, what: str) -> str:
 
 
 def call_faults(error: ValidationError, known: Sequence[str]) -> list[Fault]:
-    """What is wrong with the arguments of a call."""
+    """Tells what is wrong with the arguments of a call."""
     faults = []
     for item in error.errors(include_url=False):
         path = item["loc"]
@@ -137,7 +137,7 @@ def call_faults(error: ValidationError, known: Sequence[str]) -> list[Fault]:
 
 
 def refused(faults: Iterable[Fault]) -> str:
-    """A call was refused: why, and how to mend it."""
+    """Returns a call was refused: why, and how to mend it."""
     return "\n".join(["Nothing was written. Mend the call and try again:", *(f"- {_fault(fault)}" for fault in faults)])
 
 

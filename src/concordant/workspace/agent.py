@@ -94,24 +94,24 @@ class Agent:
     async def awrite(
         self, namespace: tuple[str, ...], key: str, value: Any, *, if_version: int | None = None
     ) -> Receipt:
-        """``write`` for coroutines."""
+        """Runs ``write`` for coroutines."""
         return await self._writing.awrite(self.scope, namespace, key, value, if_version=if_version)
 
     async def aread(self, namespace: tuple[str, ...], key: str, *, strict: bool = False) -> Document | None:
-        """``read`` for coroutines."""
+        """Runs ``read`` for coroutines."""
         return await self._core.acall(self.read, namespace, key, strict=strict)
 
     async def adelete(self, namespace: tuple[str, ...], key: str, *, if_version: int | None = None) -> Receipt:
-        """``delete`` for coroutines."""
+        """Runs ``delete`` for coroutines."""
         return await self._writing.adelete(self.scope, namespace, key, if_version=if_version)
 
     async def arefresh(self) -> None:
-        """``refresh`` for coroutines."""
+        """Runs ``refresh`` for coroutines."""
         await self._core.acall(self.refresh)
 
     @asynccontextmanager
     async def aedit(self, namespace: tuple[str, ...], key: str) -> AsyncIterator[Any]:
-        """``edit`` for coroutines."""
+        """Runs ``edit`` for coroutines."""
         draft = await self._core.acall(self._writing.open, self.scope, namespace, key)
         yield draft.object
         await self._core.acall(self._writing.close, self.scope, draft)

@@ -315,8 +315,8 @@ class Amending:
     def as_seen_by(
         self, evidence: Mapping[str, Evidence], schema: Compiled, namespace: tuple[str, ...], key: str
     ) -> tuple[int, dict[str, Any]]:
-        """The number of the last commit, and the document's values, each as far as the scope has seen it; a task does
-        not see its own earlier execution."""
+        """Returns the number of the last commit, and the document's values, each as far as the scope has seen it; a
+        task does not see its own earlier execution."""
         values: dict[str, Any] = {}
         with self.storage.reading():
             n, state = self.storage.peek(namespace, key)

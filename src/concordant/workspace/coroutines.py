@@ -97,7 +97,7 @@ def _task() -> asyncio.Task[Any] | None:
 
 
 def ident() -> int:
-    """The identity of what runs the code that calls: a coroutine's task, or a thread."""
+    """Returns the identity of what runs the code that calls: a coroutine's task, or a thread."""
     if asyncio._get_running_loop() is None and _call.get() is None:
         return get_ident()
     task = _task()
@@ -105,19 +105,19 @@ def ident() -> int:
 
 
 def running() -> tuple[int, Runner | None]:
-    """The same, with the coroutine's task."""
+    """Returns the same, with the coroutine's task."""
     task = _task()
     return (id(task), ref(task)) if task is not None else (get_ident(), None)
 
 
 def has_ended(runner: Runner | None) -> bool:
-    """Whether a coroutine has ended; a thread (``None``) counts as one that has, for it may be a pool's."""
+    """Tells whether a coroutine has ended; a thread (``None``) counts as one that has, for it may be a pool's."""
     task = runner() if runner is not None else None
     return task is None or task.done()
 
 
 def awaited_by(runner: Runner | None) -> Awaited:
-    """What waits for a coroutine, but for coroutines, each of which awaits one after the other."""
+    """Tells what waits for a coroutine, but for coroutines, each of which awaits one after the other."""
     task = runner() if runner is not None else None
     callbacks = [callback for callback, _ in getattr(task, "_callbacks", None) or ()]
     owners = [getattr(callback, "__self__", callback) for callback in callbacks]
@@ -125,7 +125,7 @@ def awaited_by(runner: Runner | None) -> Awaited:
 
 
 def are_gathered(one: Awaited, other: Awaited) -> bool:
-    """Whether something waits for two coroutines together, so that they run side by side."""
+    """Tells whether something waits for two coroutines together, so that they run side by side."""
     return any(known() is not None and known() is waiting() for known in one for waiting in other)
 
 
@@ -143,7 +143,7 @@ async def run_waiting(function: Callable[P, T], *args: P.args, **kwargs: P.kwarg
 
 
 async def off_loop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """The same in a thread of its own, in the caller's context."""
+    """Runs the same in a thread of its own, in the caller's context."""
     call = CoroutineCall()
     context = call.context()
     result = await call.loop.run_in_executor(workers.pool(), lambda: context.run(function, *args, **kwargs))

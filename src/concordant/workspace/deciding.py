@@ -43,7 +43,7 @@ class Deciding:
         core.subscribers.ask_with(self.resolvers.ask)
 
     def escalations(self, namespace: Namespace, state: str) -> Iterable[Escalation]:
-        """The escalations under a namespace prefix (``Workspace.escalations``)."""
+        """Returns the escalations under a namespace prefix (``Workspace.escalations``)."""
         if not isinstance(state, str) or state not in _STATES:
             raise ConcordantError(f"unknown state {told(state)}: use one of {', '.join(_STATES)}")
         prefix = checked_prefix(namespace)
@@ -55,7 +55,7 @@ class Deciding:
         return found
 
     def escalation(self, id: str) -> Escalation | None:
-        """The escalation with an id (``Workspace.escalation``)."""
+        """Returns the escalation with an id (``Workspace.escalation``)."""
         if not isinstance(id, str):
             raise ConcordantError(f"an escalation's id is a string, not {told(id)}")
         # An id is ASCII; what a database cannot even be asked for is none.
@@ -73,13 +73,14 @@ class Deciding:
         self.storage.commit(escalation.namespace, escalation.key, remarking.update)
 
     def claimant(self, escalation: Escalation) -> str | None:
-        """Who has claimed an escalation, as long as its contenders are those."""
+        """Tells who has claimed an escalation, as long as its contenders are those."""
         current = self.storage.escalation(escalation.id)
         is_claimed = current is not None and current.state == "claimed" and current.version == escalation.version
         return current.by if current is not None and is_claimed else None
 
     def case(self, escalation: Escalation) -> Case | None:
-        """What a judge is told of an escalation; ``None`` if it is settled, claimed, or has other contenders by now."""
+        """Tells what a judge is told of an escalation; ``None`` if it is settled, claimed, or has other contenders by
+        now."""
         current = self.storage.escalation(escalation.id)
         if current is None or current.state != "open" or current.version != escalation.version:
             return None

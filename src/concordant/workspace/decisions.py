@@ -212,7 +212,7 @@ def _validated(pending: DecisionPending, contest: Contest, value: Any) -> Any:
 
 
 def leads_through_dicts(schema: Compiled, path: tuple[str, ...]) -> bool:
-    """Whether the path leads through dicts alone (not into a list of records)."""
+    """Tells whether the path leads through dicts alone (not into a list of records)."""
     field = schema.root
     for part in path:
         if part in field.fields:

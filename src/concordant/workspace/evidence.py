@@ -30,11 +30,11 @@ class Evidence:
     snapshot: ReadSnapshot | None = None
 
     def up_to(self, n: int) -> Evidence:
-        """The same for a change of what was seen at a commit (``Scope.up_to``)."""
+        """Returns the same for a change of what was seen at a commit (``Scope.up_to``)."""
         return Evidence(self.at, self.scope.up_to(n), self.snapshot)
 
     def values(self) -> Mapping[str, Any]:
-        """What the last read showed, by field."""
+        """Tells what the last read showed, by field."""
         return (self.snapshot.values() or {}) if self.snapshot is not None else {}
 
 
@@ -47,7 +47,7 @@ def evidence_of(
     rewrites: bool = False,
     unread: bool = False,
 ) -> dict[str, Evidence]:
-    """By what the call under way was decided, field by field.
+    """Tells by what the call under way was decided, field by field.
 
     Args:
         rewrites: whether it says what all of the document is to be. Then nothing counts as seen that its agent was not
@@ -95,8 +95,8 @@ def _at(snapshot: ReadSnapshot | None) -> int:
 
 
 def is_mine(scoping: Scoping, scope: Scope, agent: str, origin: str) -> bool:
-    """Whether a write is one of the agent's that makes the call: of its name or, where it has none of its own, of its
-    run (but for what stands beside it there, which is another agent)."""
+    """Tells whether a write is one of the agent's that makes the call: of its name or, where it has none of its own, of
+    its run (but for what stands beside it there, which is another agent)."""
     audience = scoping.audience()
     if audience is None or audience.run.named or scoping.acting() is not None:
         return agent == scope.agent

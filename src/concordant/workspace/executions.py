@@ -49,11 +49,11 @@ class Effect(NamedTuple):
     within: Fields = _WHOLE
 
     def without(self, fields: Fields) -> Effect:
-        """The same apart from some fields; a deletion is no matter of single fields."""
+        """Returns the same apart from some fields; a deletion is no matter of single fields."""
         return self._replace(void=self.void | (_WHOLE if fields and self.row.act == "delete" else fields))
 
     def effect(self, schema: Compiled, replica: str) -> Earlier:
-        """Its stamp and changes; only once nothing of the document is put off any more."""
+        """Returns its stamp and changes; only once nothing of the document is put off any more."""
         changes: Sequence[LeafChange] = () if None in self.void else effect_of(self.row, schema, replica)
         if self.void or None not in self.within:
             whole = None in self.within
@@ -81,7 +81,7 @@ class Replay(NamedTuple):
     back: tuple[Effect, ...]
 
     def untouched(self, schema: Compiled, replica: str) -> frozenset[str]:
-        """The fields whose being left out is nothing new."""
+        """Returns the fields whose being left out is nothing new."""
         changes = [change for part in self.own for change in part.effect(schema, replica).changes]
         fields = {field_of(change.path) for change in changes} - self.diverging
         return self.kept.union(name for name in fields if name is not None)
@@ -142,7 +142,7 @@ class Executions:
         parked: Collection[str] = (),
         overwritten: Callable[[Iterable[Effect]], Fields] = lambda _: _NOTHING,
     ) -> Replay | None:
-        """What the n-th put of the present execution makes of the earlier ones; ``None`` if there is none.
+        """Tells what the n-th put of the present execution makes of the earlier ones; ``None`` if there is none.
 
         Args:
             values: the values that it gives; ``None`` for a deletion.
@@ -210,11 +210,12 @@ class Executions:
         return {name for made in later for name in made.values() or ()}
 
     def take_back(self, ordinal: int) -> None:
-        """The n-th put of the present execution was not committed."""
+        """Takes note that the n-th put of the present execution was not committed."""
         self._replayed.pop(ordinal, None)
 
     def hidden(self, since: float) -> list[Effect]:
-        """What the present execution is not to read: effects of earlier ones that it has not replaced, newest first."""
+        """Tells what the present execution is not to read: effects of earlier ones that it has not replaced, newest
+        first."""
         found = [
             part.without(self._taken_back(number, part))
             for number, made in self._made.items()

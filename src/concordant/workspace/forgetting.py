@@ -90,7 +90,7 @@ class Forgettable(NamedTuple):
     left: Record
 
     def holds(self, record: Record, knowledge: Knowledge) -> bool:
-        """Whether that is still so."""
+        """Tells whether that is still so."""
         return (record.version, knowledge.exported) == (self.version, self.exported)
 
     def put_into(self, record: Record, address: Address, n: int, time: float) -> Result | None:

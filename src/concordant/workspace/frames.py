@@ -99,13 +99,13 @@ class Quarantine:
                 self._kept.popleft()
 
     def frames(self) -> list[RefusedFrame]:
-        """What is kept, the newest last."""
+        """Tells what is kept, the newest last."""
         with self._lock:
             return list(self._kept)
 
 
 def pack(frame: Frame, key: bytes | None) -> bytes:
-    """A frame as bytes."""
+    """Returns a frame as bytes."""
     items = [
         [list(ns), name, dump_record(record, local=False, onward=frame.onward.get((ns, name), {})).decode()]
         for ns, name, record in frame.documents
@@ -119,13 +119,13 @@ def pack(frame: Frame, key: bytes | None) -> bytes:
 
 
 def seal(text: bytes, key: bytes | None, magic: bytes = _MAGIC) -> bytes:
-    """The bytes of a frame with this JSON text."""
+    """Returns the bytes of a frame with this JSON text."""
     body = zlib.compress(text, _LEVEL)
     return magic + _digest(body, key) + body
 
 
 def opened(data: bytes, key: bytes | None, most: int) -> bytes:
-    """The JSON text of a frame.
+    """Returns the JSON text of a frame.
 
     Raises:
         CorruptFrameError: too large, no frame, not intact, or made with another key.
@@ -152,7 +152,7 @@ def opened(data: bytes, key: bytes | None, most: int) -> bytes:
 
 
 def unpack(data: bytes, key: bytes | None, most: int = MOST_FRAME) -> Frame:
-    """A frame from its bytes.
+    """Returns a frame from its bytes.
 
     Args:
         most: how many bytes it may have, unpacked.

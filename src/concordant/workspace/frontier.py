@@ -70,7 +70,7 @@ class Heard(NamedTuple):
 
 
 def heard(notes: Mapping[str, str]) -> dict[str, Heard]:
-    """What other stores have told, by their names, as a store has noted it."""
+    """Tells what other stores have told, by their names, as a store has noted it."""
     return {name[len(_PEER) :]: _heard(name, text) for name, text in notes.items() if name and name.startswith(_PEER)}
 
 
@@ -113,7 +113,7 @@ def hear_of_own(storage: Storage, vector: VersionVector) -> None:
 
 
 def told(storage: Storage) -> Told:
-    """What this store tells: what it has settled, and what others have."""
+    """Tells what this store tells: what it has settled, and what others have."""
     now, notes = storage.now()[1], storage.notes()
     old = [vector for time, vector in _history(notes) if time <= now - REMOVED_KEPT.total_seconds()]
     own = (now, old[-1] if old else {})
@@ -157,12 +157,12 @@ class Frontier:
         return self._knowledge.exported
 
     def is_known_elsewhere(self, stamp: Stamp) -> bool:
-        """Whether another store may know of a write."""
+        """Tells whether another store may know of a write."""
         knowledge = self._knowledge
         return stamp.replica != knowledge.replica or stamp.n <= part(knowledge.exported, stamp.n)
 
     def with_knowledge(self, knowledge: Knowledge) -> Frontier:
-        """The same, where the store knows more, or has given more away."""
+        """Returns the same, where the store knows more, or has given more away."""
         twin = copy(self)
         twin._knowledge = knowledge
         return twin
@@ -189,18 +189,18 @@ class Waiting:
         self._all: bool | None = None
 
     def goes(self, put: Stamp, struck: Stamp) -> bool:
-        """Whether nobody can refer to what one write has put and another has struck."""
+        """Tells whether nobody can refer to what one write has put and another has struck."""
         return self.whom((put, struck)) is None
 
     def dropped(self, put: Stamp) -> bool:
-        """Whether nobody can refer to what a write has put that was taken out since. Which write did is not known: it
-        may be the newest."""
+        """Tells whether nobody can refer to what a write has put that was taken out since. Which write did is not
+        known: it may be the newest."""
         if self.whom((put,)) is not None:
             return False
         return not self._frontier.is_known_elsewhere(put) or self.is_all_settled()
 
     def is_all_settled(self) -> bool:
-        """Whether nobody can write any more who has not seen all that became of the document."""
+        """Tells whether nobody can write any more who has not seen all that became of the document."""
         if self._all is None:
             record, address, peers = self._record, self._address, self._frontier._peers
             seen = all(known.upto(name, address) >= n for name, n in record.vector.items() for _, known in peers)
@@ -208,7 +208,7 @@ class Waiting:
         return self._all
 
     def whom(self, stamps: Iterable[Stamp]) -> str | None:
-        """Who may not have seen some writes, the first of which has put something; ``None``: all have.
+        """Tells who may not have seen some writes, the first of which has put something; ``None``: all have.
 
         Returns:
             ``"agents"`` here, the name of a store, or ``"others"``: stores that nothing was heard of.
@@ -239,8 +239,8 @@ class Waiting:
 
 
 def bounded(arrivals: Iterable[Arrival], now: float) -> tuple[Arrival, ...]:
-    """When writes of others came, as far as that matters: to nobody what is longer ago than anybody may go on from what
-    was read. Where it is very many, some count as having come a little later than they did."""
+    """Tells when writes of others came, as far as that matters: to nobody what is longer ago than anybody may go on
+    from what was read. Where it is very many, some count as having come a little later than they did."""
     before = now - REMOVED_KEPT.total_seconds()
     found: dict[str, list[Arrival]] = {}
     for arrival in arrivals:

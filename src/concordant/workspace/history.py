@@ -29,7 +29,7 @@ __all__ = ["blame", "history", "log", "state_at", "state_shown"]
 
 
 def history(storage: Storage, schema: Compiled, namespace: tuple[str, ...], key: str) -> Iterator[HistoryEntry]:
-    """The changes of a document, newest first, as far as the journal reaches."""
+    """Iterates the changes of a document, newest first, as far as the journal reaches."""
     for row in storage.rows(namespace, key):
         yield _entry(row, schema, storage.replica)
 
@@ -37,7 +37,7 @@ def history(storage: Storage, schema: Compiled, namespace: tuple[str, ...], key:
 def log(
     storage: Storage, registry: Registry, prefix: tuple[str, ...], agent: str | None, before: int | None, limit: int
 ) -> Iterator[HistoryEntry]:
-    """The changes of all documents under a prefix, newest first."""
+    """Iterates the changes of all documents under a prefix, newest first."""
     for row in storage.journal(prefix, agent, before, limit):
         yield _entry(row, registry.find(row.namespace), storage.replica)
 
@@ -75,7 +75,7 @@ def _places(root: Field, changed: list[Path]) -> tuple[tuple[str, ...], ...]:
 def state_at(
     storage: Storage, schema: Compiled, namespace: tuple[str, ...], key: str, state: State | None, version: int
 ) -> State | None:
-    """A document's state as it was at a version: the present one with all later changes taken back.
+    """Returns a document's state as it was at a version: the present one with all later changes taken back.
 
     Raises:
         HistoryExpiredError: the journal does not reach back that far.
@@ -86,7 +86,7 @@ def state_at(
 def state_shown(
     storage: Storage, schema: Compiled, namespace: tuple[str, ...], key: str, state: State | None, version: int
 ) -> State | None:
-    """The same, for somebody who is to go on from it: all that it shows is still known.
+    """Returns the same, for somebody who is to go on from it: all that it shows is still known.
 
     Raises:
         HistoryExpiredError: the journal does not reach back that far, or words or items that were removed since have
@@ -154,7 +154,7 @@ def _has_forgotten(present: Sequence, past: Sequence) -> bool:
 def blame(
     schema: Compiled, state: State | None, replica: str, told: dict[Path, Told]
 ) -> dict[tuple[str, ...], tuple[Credit, ...]]:
-    """Who stands for each live value, by public path: one credit for a scalar, one an element, span or item.
+    """Tells who stands for each live value, by public path: one credit for a scalar, one an element, span or item.
 
     Args:
         told: of the document's texts when this was asked last; becomes that of now.

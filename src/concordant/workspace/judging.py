@@ -40,7 +40,7 @@ class Case:
     fit: Callable[[Any], Any] | None = None
 
     def fits(self, value: Any) -> bool:
-        """Whether a value would do as a decision."""
+        """Tells whether a value would do as a decision."""
         if self.fit is not None:
             return self.fit(value) is not ABSENT
         field = self.escalation.field_
@@ -56,7 +56,7 @@ class Ruling(NamedTuple):
 
 
 def as_kept(why: Any) -> str:
-    """A judge's reason as it is kept on record, whatever it is."""
+    """Returns a judge's reason as it is kept on record, whatever it is."""
     if not isinstance(why, str) or not why.strip():
         return "no reason given"
     return why[:MOST_WHY].encode(errors="backslashreplace").decode()[:MOST_WHY]

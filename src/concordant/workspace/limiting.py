@@ -31,7 +31,7 @@ def check_place(namespace: tuple[str, ...], key: str, limits: Limits) -> None:
 
 
 def plain_size(limits: Limits) -> int:
-    """Up to how many bytes no JSON is beyond the limits, but for a counter's amount with an exponent."""
+    """Tells up to how many bytes no JSON is beyond the limits, but for a counter's amount with an exponent."""
     return min(limits.value, limits.digits, limits.depth if limits.depth < MOST_DEPTH else limits.value)
 
 

@@ -13,7 +13,7 @@ __all__ = ["check_key", "check_name", "check_namespace", "checked_prefix", "is_t
 
 
 def is_text(text: str) -> bool:
-    """Whether a string is valid Unicode: it holds no half of a surrogate pair, which no database takes."""
+    """Tells whether a string is valid Unicode: it holds no half of a surrogate pair, which no database takes."""
     if text.isascii():
         return True
     try:
@@ -39,8 +39,8 @@ def check_name(name: Any, what: str, most: int = MOST_NAME) -> None:
 
 @lru_cache(maxsize=1024)
 def sound_name(name: str, most: int) -> str:
-    """What an agent is called whose name a framework made, of its nodes or roles: the same, or where nobody could give
-    such a name, one that can be stored. What was too long ends with a digest, so that others stay others.
+    """Tells what an agent is called whose name a framework made, of its nodes or roles: the same, or where nobody could
+    give such a name, one that can be stored. What was too long ends with a digest, so that others stay others.
 
     Args:
         most: how many bytes it may have.
@@ -88,7 +88,7 @@ def check_key(namespace: tuple[str, ...], key: Any) -> None:
 
 
 def checked_prefix(prefix: Any) -> tuple[str, ...]:
-    """A prefix of namespaces; ``()`` is that of all.
+    """Returns a prefix of namespaces; ``()`` is that of all.
 
     Raises:
         ConcordantError: it is no tuple of names; above all no string, whose letters would be taken for names.

@@ -44,7 +44,8 @@ def prepare(record: Record) -> None:
 
 
 def since(core: Core, address: Address, record: Record, n: int) -> dict[Path, Onward]:
-    """The large texts and lists of a document, as what became of them since a commit; those of which that is not much.
+    """Returns the large texts and lists of a document, as what became of them since a commit; those of which that is
+    not much.
 
     Args:
         record: the document.

@@ -20,7 +20,7 @@ _on_behalf: ContextVar[bool] = ContextVar("concordant_on_behalf", default=False)
 
 @contextmanager
 def on_behalf() -> Iterator[None]:
-    """What is written inside is said again for those who said it, by one who may have that done."""
+    """Tells what is written inside is said again for those who said it, by one who may have that done."""
     token = _on_behalf.set(True)
     try:
         yield
@@ -61,17 +61,17 @@ def check_party(schema: Compiled, namespace: tuple[str, ...], key: str, agent: s
 
 
 def is_bound(schema: Compiled) -> bool:
-    """Whether it is asked who settles what by writing."""
+    """Tells whether it is asked who settles what by writing."""
     return schema.deciders is not None and not _on_behalf.get()
 
 
 def is_decider(schema: Compiled, agent: str) -> bool:
-    """Whether an agent is among those who may decide."""
+    """Tells whether an agent is among those who may decide."""
     return schema.deciders is None or _is_among(agent, schema.deciders)
 
 
 def stands_alone(contest: Contest, agent: str) -> bool:
-    """Whether all sides of a contest are one agent's; what stands beside values that wait is none."""
+    """Tells whether all sides of a contest are one agent's; what stands beside values that wait is none."""
     return all(stamp.agent == agent for stamp in _sides(contest))
 
 

@@ -134,7 +134,7 @@ class Reading:
             logger.warning("The time to live of %d documents was not begun anew by a read (%s)", len(places), error)
 
     def current(self, prefix: Namespace, conditions: Sequence[Condition] = ()) -> Iterator[Document]:
-        """The documents under a prefix as the scope in force would read them."""
+        """Iterates the documents under a prefix as the scope in force would read them."""
         scope = self.scoping.current()
         if scope is not None and scope.task is not None and self.retries.executed_before(scope):
             conditions = ()  # it does not see what its earlier execution made of them
@@ -144,7 +144,7 @@ class Reading:
                 yield document
 
     def document_current(self, namespace: Namespace, key: str) -> Document | None:
-        """One document as the scope in force would read it."""
+        """Returns one document as the scope in force would read it."""
         return self.seen_as(self.scoping.current(), namespace, key, self.storage.load(namespace, key))
 
     def mark_read(self, documents: Sequence[Document]) -> None:
@@ -188,13 +188,13 @@ class Reading:
         raise ConcordantError(f"at={told(at)} is no version of {'/'.join(namespace)}:{key} yet; {there}")
 
     def list(self, prefix: Namespace) -> Iterator[Document]:
-        """All documents whose namespace begins with ``prefix``."""
+        """Iterates all documents whose namespace begins with ``prefix``."""
         found = self.storage.showing(checked_prefix(prefix))
         documents = (self.seen_as(None, namespace, key, state) for namespace, key, state in found)
         return (document for document in documents if document is not None)
 
     def namespaces(self, prefix: Namespace) -> Iterable[Namespace]:
-        """The namespaces under a prefix in which a reader finds documents."""
+        """Returns the namespaces under a prefix in which a reader finds documents."""
         prefix = checked_prefix(prefix)
         known = dict(self.storage.namespaces(prefix))
         unsure = {namespace for namespace, there in known.items() if there is None}
@@ -208,13 +208,13 @@ class Reading:
         return [namespace for namespace, there in known.items() if there]
 
     def history(self, namespace: Namespace, key: str) -> Iterable[HistoryEntry]:
-        """The changes of a document, newest first, as far as the journal reaches."""
+        """Returns the changes of a document, newest first, as far as the journal reaches."""
         schema = self.registry.readable(namespace, key)
         with self.storage.reading():
             return [*history(self.storage, schema, namespace, key)]
 
     def committed_since(self, namespace: Namespace, key: str, version: int) -> tuple[int, Sequence[HistoryEntry]]:
-        """What was committed to a document after a version (``spi.committed_since``)."""
+        """Tells what was committed to a document after a version (``spi.committed_since``)."""
         schema = self.registry.readable(namespace, key)
         with self.storage.reading():
             upto = version_of(self.storage.load(namespace, key))
@@ -223,7 +223,7 @@ class Reading:
         return max(upto, version, *(entry.version for entry in found)), found
 
     def log(self, prefix: Namespace, agent: str | None, before: int | None, limit: int) -> Iterable[HistoryEntry]:
-        """The changes of all documents under a prefix, newest first (``Workspace.log``)."""
+        """Returns the changes of all documents under a prefix, newest first (``Workspace.log``)."""
         if agent is not None:
             check_name(agent, "agent=", self.storage.limits.name)
         for name, number in (("before", before), ("limit", limit)):
@@ -233,7 +233,7 @@ class Reading:
             return [*log(self.storage, self.registry, checked_prefix(prefix), agent, before, max(limit, 0))]
 
     def blame(self, namespace: Namespace, key: str) -> dict[tuple[str, ...], tuple[Credit, ...]]:
-        """Who stands for each live value, by path."""
+        """Tells who stands for each live value, by path."""
         schema = self.registry.readable(namespace, key)
         with self.storage.reading():
             state = self.storage.load(namespace, key)
@@ -285,7 +285,7 @@ class Reading:
         scope.set_snapshot(document, snapshot)
 
     def as_of(self, namespace: Namespace, key: str, at: Cut) -> tuple[int, Document | None, ReadSnapshot]:
-        """A document's version, what it showed after a commit, and what a read of that lets a scope know."""
+        """Returns a document's version, what it showed after a commit, and what a read of that lets a scope know."""
         version = part(at, clock_of((namespace, key), self.storage.clocks))
         schema = self.registry.readable(namespace, key)
         with self.storage.reading():

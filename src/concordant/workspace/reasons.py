@@ -21,13 +21,14 @@ _NAME = f"{OWN}why:"
 
 
 def setting_of(decision: Decision, path: tuple[str, ...]) -> dict[str, JSON | None]:
-    """A decision's reason as it is remembered; that there is none, where another decision of the question had one."""
+    """Returns a decision's reason as it is remembered; that there is none, where another decision of the question had
+    one."""
     name, told = f"{_NAME}{decision.id}", {"path": list(path), "state": decision.state, "by": decision.by}
     return {name: None if decision.why is None else encode({**told, "why": decision.why})}
 
 
 def new_reasons(known: Mapping[str, Setting], settings: Mapping[str, Setting]) -> dict[str, dict[str, Any]]:
-    """The reasons of decisions that are not known yet, by the question's id, oldest first."""
+    """Returns the reasons of decisions that are not known yet, by the question's id, oldest first."""
     fresh = [(*setting, name) for name, setting in settings.items() if name.startswith(_NAME)]
     found = {}
     for *told, value, name in sorted(fresh, key=lambda one: one[:3]):
@@ -54,5 +55,5 @@ def remarks_of(reasons: Mapping[str, Mapping[str, Any]]) -> dict[str, Remark]:
 
 
 def told_in_history(reasons: Mapping[str, Any]) -> JSON | None:
-    """What the history tells of a change that brought these reasons."""
+    """Tells what the history tells of a change that brought these reasons."""
     return encode({"decisions": [*reasons.values()]}) if reasons else None

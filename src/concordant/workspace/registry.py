@@ -82,7 +82,7 @@ class Registry:
         self._met = set()
 
     def snapshot(self) -> Registry:
-        """What is declared now, whatever is declared later."""
+        """Tells what is declared now, whatever is declared later."""
         twin = copy(self)
         twin._found, twin._writable = {}, {}
         return twin
@@ -96,7 +96,7 @@ class Registry:
         return self._models
 
     def find(self, namespace: tuple[str, ...]) -> Compiled:
-        """The schema of a namespace; that of no model where none is declared."""
+        """Returns the schema of a namespace; that of no model where none is declared."""
         try:
             found = self._found.get(namespace)
         except Exception:  # what cannot be hashed is no namespace
@@ -114,13 +114,13 @@ class Registry:
         return found
 
     def below(self, prefix: tuple[str, ...]) -> list[Compiled]:
-        """The schemas that namespaces may have which go on after a prefix."""
+        """Returns the schemas that namespaces may have which go on after a prefix."""
         depth = len(prefix)
         declared = [s for p, s in self._patterns.items() if len(p) > depth and _matches(p[:depth], prefix)]
         return [self._open, *declared]
 
     def readable(self, namespace: tuple[str, ...], key: str) -> Compiled:
-        """The schema, for a read.
+        """Returns the schema, for a read.
 
         Raises:
             InvalidWriteError: this is no namespace, or no key.
@@ -150,7 +150,7 @@ class Registry:
         return body, parked
 
     def writable(self, namespace: tuple[str, ...], key: str) -> Compiled:
-        """The schema, for a write of a value.
+        """Returns the schema, for a write of a value.
 
         Raises:
             InvalidWriteError: as ``changeable``; or the namespace or key is too long.
@@ -173,7 +173,7 @@ class Registry:
         return found
 
     def changeable(self, namespace: tuple[str, ...], key: str) -> Compiled:
-        """The schema, for a change of what is there, wherever it came from.
+        """Returns the schema, for a change of what is there, wherever it came from.
 
         Raises:
             InvalidWriteError: this is no namespace, or no key; or the namespace has no schema and

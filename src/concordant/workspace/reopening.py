@@ -164,15 +164,15 @@ class AskingAgain:
 
 
 def waits_beside(settled: Escalation, spot: Spot) -> bool:
-    """Whether the sides of a question are values for which the model has no place. (A dict against a list in a ``Tree``
-    is a ``type`` question too, and fits.)"""
+    """Tells whether the sides of a question are values for which the model has no place. (A dict against a list in a
+    ``Tree`` is a ``type`` question too, and fits.)"""
     if settled.reason == "type":
         return not spot.rest and not spot.field.kind.asks_type
     return settled.reason in ("schema", "invalid")
 
 
 def is_register(settled: Escalation, schema: Compiled) -> bool:
-    """Whether the sides of a question are values of one register, each of them whole."""
+    """Tells whether the sides of a question are values of one register, each of them whole."""
     root = schema.root
     if settled.reason not in ("scalar", "delete") or (isinstance(root.kind, OpenRecord) and root.kind.deep):
         return False
@@ -181,7 +181,7 @@ def is_register(settled: Escalation, schema: Compiled) -> bool:
 
 
 def registers_at(tree: Tree, schema: Compiled, path: Names) -> Iterator[tuple[Path, Register]]:
-    """The registers of a public path in which something else was said as well, or that it be deleted."""
+    """Iterates the registers of a public path in which something else was said as well, or that it be deleted."""
     for place, leaf in leaves(tree):
         if not isinstance(leaf, tuple) or place[0] == PARKED or public_path(schema.root, place) != path:
             continue
@@ -195,14 +195,14 @@ def _has_tomb(register: Register) -> bool:
 
 
 def decided(settled: Escalation) -> Any:
-    """What was decided; what was agreed before, where all sides were dismissed; ``ABSENT`` for nothing."""
+    """Tells what was decided; what was agreed before, where all sides were dismissed; ``ABSENT`` for nothing."""
     if settled.state == "dismissed":
         return settled.base if settled.has_base else ABSENT
     return ABSENT if settled.decision is DELETED or settled.state != "resolved" else settled.decision
 
 
 def refused(settled: Escalation, why: str) -> ConcordantError:
-    """The error for a question that cannot be asked again."""
+    """Returns the error for a question that cannot be asked again."""
     return ConcordantError(f"The question {settled.id} cannot be asked again: {why}. Write the value that is to stand.")
 
 

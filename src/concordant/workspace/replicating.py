@@ -78,11 +78,11 @@ class Replicating:
         self.quarantine = Quarantine()
 
     def version_vector(self) -> VersionVector:
-        """What is known here (``Workspace.version_vector``)."""
+        """Tells what is known here (``Workspace.version_vector``)."""
         return self.core.storage.knowledge().vector
 
     def changes(self, after: Any) -> tuple[Any, Sequence[tuple[Namespace, str]]]:
-        """The documents that were written since an earlier call (``Workspace.changes``)."""
+        """Returns the documents that were written since an earlier call (``Workspace.changes``)."""
         clocks = self.core.storage.clocks
         known = after is None or (is_cut(after, clocks) and max(map(abs, _numbers(after))) <= MOST_WRITES)
         if not known:
@@ -91,8 +91,8 @@ class Replicating:
         return cursor, [*found]
 
     def export(self, since: Since, whole: bool = False) -> bytes:
-        """A frame with what is not known to a store that knows ``since``: all without one. Of large texts and lists it
-        tells what became of them since, unless it is to be ``whole``.
+        """Returns a frame with what is not known to a store that knows ``since``: all without one. Of large texts and
+        lists it tells what became of them since, unless it is to be ``whole``.
 
         What to send is told by two comparisons. Only what was committed here after the last commit the other knows of
         can be new to it; and of that, what is made of writes that it knows from elsewhere (the other's own, mostly) is

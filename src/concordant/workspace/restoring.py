@@ -70,7 +70,7 @@ class Restoring:
         self.deciding = deciding
 
     def agent(self, name: str, began: Moment | None = None) -> Agent:
-        """A handle for an agent, with a scope of its own."""
+        """Returns a handle for an agent, with a scope of its own."""
         return Agent(self.core, self.reading, self.writing, name, self.core.scoping.opened(name, began))
 
     def restore(self, namespace: tuple[str, ...], key: str, version: int, by: str) -> Receipt:

@@ -360,7 +360,8 @@ class Scope:
             self._hand_on(self.strands.reads, document, self._as_snapshot(snapshot), basis)
 
     def note_put(self, document: Address, body: bytes, basis: ReadSnapshot | None, leaves_rest: bool) -> None:
-        """After a put the scope has read what it put, beside what it had read of the fields it left out.
+        """Takes note after a put that the scope has read what it put, beside what it had read of the fields it left
+        out.
 
         Args:
             basis: what the put was based on.
@@ -403,13 +404,14 @@ class Scope:
         return ordinal
 
     def take_number_back(self, document: Address, ordinal: int) -> None:
-        """For a put that was not committed: the next one has its number, unless there has been one since."""
+        """Gives back the number of a put that was not committed: the next one has it, unless there has been one
+        since."""
         with _numbering:
             if self.ordinals.get(document) == ordinal + 1:
                 self.ordinals[document] = ordinal
 
     def began_at(self, snapshot: ReadSnapshot | None, n: int) -> int | None:
-        """Up to which commit the scope has seen all there was of a document of which it has a snapshot.
+        """Tells up to which commit the scope has seen all there was of a document of which it has a snapshot.
 
         What a token showed is what was seen of a document, however late the scope began beside it.
 
@@ -431,7 +433,7 @@ class Scope:
         return origin in self.peers and n <= self.peers_upto and self.origin != ""
 
     def seen_before(self, document: Address, read: int) -> int:
-        """Up to which commit it was found before that it has seen all of a document; -1 if that is not known.
+        """Tells up to which commit it was found before that it has seen all of a document; -1 if that is not known.
 
         Args:
             read: up to which commit it has read.
@@ -504,7 +506,8 @@ class Scope:
         self.ident, self.runner, self.awaited = ident, runner, awaited_by(runner)
 
     def has_company(self, born: Cut) -> None:
-        """Another strand of the task than this first one begins: what this has read and not put is also for it."""
+        """Takes note that another strand of the task than this first one begins: what this has read and not put is also
+        for it."""
         strands = self.strands
         assert strands is not None
         if strands.reads is not None:
@@ -520,7 +523,7 @@ class Scope:
         }
 
     def strand(self, ident: int, runner: Runner | None, parent: Scope | None, born: Cut) -> Scope:
-        """Another strand of the task whose scope this is.
+        """Returns another strand of the task whose scope this is.
 
         Args:
             parent: the strand that has started it, where that is known.
@@ -536,7 +539,7 @@ class Scope:
         return scope
 
     def counts_with(self, base: Scope) -> None:
-        """Numbers puts together with those of ``base``: a retried task finds them whoever makes them. It began as that
+        """Counts puts together with those of ``base``: a retried task finds them whoever makes them. It began as that
         did."""
         self.ordinals, self.earlier, self.base = base.ordinals, base.earlier, base
         self.since, self.floor = base.since, base.floor

@@ -74,7 +74,8 @@ class ReadMarks:
         self._var: ContextVar[tuple[_Reads, _Reads, _Reads]] = ContextVar("concordant_reads", default=({}, {}, {}))
 
     def get(self, document: Address) -> ReadSnapshot | Scope | None:
-        """The last read of a document in this context, if it is still valid, or the scope that has continued it."""
+        """Returns the last read of a document in this context, if it is still valid, or the scope that has continued
+        it."""
         for reads in self._var.get():
             found = reads.get(document) if reads else None
             if found is not None:
@@ -127,8 +128,8 @@ class Scoping:
     @overload
     def current(self, document: Address) -> Scope: ...
     def current(self, document: Address | None = None) -> Scope | None:
-        """The scope of the call under way: that of the task, or of ``acting_as``; without either ``None``, or that of a
-        write to a document ``alone``."""
+        """Returns the scope of the call under way: that of the task, or of ``acting_as``; without either ``None``, or
+        that of a write to a document ``alone``."""
         acting = self._acting.get()
         for provider in self._providers:
             task = provider()
@@ -144,13 +145,13 @@ class Scoping:
         return self.alone(document) if document is not None else None
 
     def acting(self) -> str | None:
-        """The name in force, if there is one."""
+        """Returns the name in force, if there is one."""
         acting = self._acting.get()
         return acting.name if acting is not None else None
 
     def audience(self) -> Audience | None:
-        """The agent run of the call under way, with what its tools have shown it; ``None`` where no adapter tells of
-        one. Who acts under another name is another agent."""
+        """Returns the agent run of the call under way, with what its tools have shown it; ``None`` where no adapter
+        tells of one. Who acts under another name is another agent."""
         task = self._task()
         if task is None or task.run is None:
             return None
@@ -158,7 +159,7 @@ class Scoping:
         return Audience(task.run, self._shown_to.get(key) or self._showings_of(key))
 
     def beginning(self, began: Instant | float) -> Beginning:
-        """What was there when something began."""
+        """Tells what was there when something began."""
         return self._storage.beginning(began)
 
     def note_shown(
@@ -179,17 +180,17 @@ class Scoping:
             audience.tool_reads.add(document, ToolRead(scope.origin, run.call, turn, upto, fields, value))
 
     def moment(self) -> Moment:
-        """The present point in the store's history."""
+        """Returns the present point in the store's history."""
         with self._storage.reading():
             return Moment(self._storage.replica, *self._storage.now())
 
     def opened(self, agent: str, began: Moment | None = None, seen: Tokens | None = None) -> Scope:
-        """A scope of its own, begun between two commits (``begin``)."""
+        """Returns a scope of its own, begun between two commits (``begin``)."""
         with self._storage.reading():
             return self.begin(agent, began, seen)
 
     def begin(self, agent: str, began: Moment | None = None, seen: Tokens | None = None) -> Scope:
-        """A scope of its own: from ``began``, from the beginning of the task under way, or from now.
+        """Returns a scope of its own: from ``began``, from the beginning of the task under way, or from now.
 
         Args:
             seen: the tokens of what it has seen instead.
@@ -251,8 +252,8 @@ class Scoping:
         return next((task for provider in self._providers if (task := provider()) is not None), None)
 
     def alone(self, document: tuple[tuple[str, ...], str]) -> Scope:
-        """The scope of a write without framework and name: one that continues the last read of the document in this
-        context, or one of the call's own, which has seen all that was committed."""
+        """Returns the scope of a write without framework and name: one that continues the last read of the document in
+        this context, or one of the call's own, which has seen all that was committed."""
         read = self._reads.get(document)
         if read is None:
             return self._nobody

@@ -35,7 +35,7 @@ NOTHING = View(None)
 
 
 def expanded(state: State | None, schema: Compiled, replica: str) -> Record:
-    """The record of a document."""
+    """Returns the record of a document."""
     if isinstance(state, Record):
         return state
     return Record() if state is None else _first(row_of(state), schema.root, replica)
@@ -51,7 +51,7 @@ def _first(row: Row, root: Field, replica: str) -> Record:
 
 
 def written_under(state: Compact, shape: str | None, schema: Compiled, replica: str) -> State:
-    """The state of a document whose only write was made under another model than the present one.
+    """Returns the state of a document whose only write was made under another model than the present one.
 
     Args:
         shape: of the model that it was made under; ``None`` if that is not known: then it is the present one where
@@ -81,7 +81,7 @@ def _values_of(row: Row) -> dict[str, Any]:
 
 
 def current_view(state: State, schema: Compiled, replica: str) -> View:
-    """What a state shows, remembered with it until it changes."""
+    """Tells what a state shows, remembered with it until it changes."""
     if not isinstance(state, Record):
         return View(row_of(state).body)
     known: View | None = state.cache
@@ -100,20 +100,22 @@ def current_view(state: State, schema: Compiled, replica: str) -> View:
 
 
 def view_at(state: State, schema: Compiled, replica: str, time: float) -> View:
-    """What a state shows at a time: nothing once it has expired."""
+    """Tells what a state shows at a time: nothing once it has expired."""
     if isinstance(state, Record) and state.has_expired(time):
         return NOTHING
     return current_view(state, schema, replica)
 
 
 def tree_of(record: Record, schema: Compiled) -> Tree:
-    """What a record shows, as the present model would have made it; what is contested about deletions included."""
+    """Tells what a record shows, as the present model would have made it; what is contested about deletions
+    included."""
     tree = restored(record.tree) if record.covering else record.tree
     return adapted_standing(tree, schema.root, schema.fit).tree if record.alien and schema.adapts else tree
 
 
 def value_of(tree: Tree, record: Record, schema: Compiled) -> Any:
-    """What a tree such as ``tree_of`` gives holds, as far as it fits the model; ``ABSENT`` if there is nothing."""
+    """Tells what a tree such as ``tree_of`` gives holds, as far as it fits the model; ``ABSENT`` if there is
+    nothing."""
     value = reading(schema.root, tree, Look("update")) if tree else ABSENT
     if not record.alien or not schema.adapts:
         return value
@@ -121,17 +123,17 @@ def value_of(tree: Tree, record: Record, schema: Compiled) -> Any:
 
 
 def is_shown(state: State | None, schema: Compiled, replica: str, time: float) -> bool:
-    """Whether somebody who reads a document at a time finds it there."""
+    """Tells whether somebody who reads a document at a time finds it there."""
     return state is not None and view_at(state, schema, replica, time).exists
 
 
 def effect_of(row: Row, schema: Compiled, replica: str) -> Sequence[LeafChange]:
-    """What a row's write did itself, apart from taking an earlier one back."""
+    """Tells what a row's write did itself, apart from taking an earlier one back."""
     return row.effect if row.effect is not None else changes_of(row, schema, replica)
 
 
 def changes_of(row: Row, schema: Compiled, replica: str) -> Sequence[LeafChange]:
-    """What a row changed; for the only write of a document, all of it."""
+    """Tells what a row changed; for the only write of a document, all of it."""
     if row.changes is not None:
         assert not isinstance(row.changes, Deferred)  # what was put off is done before it is told
         return row.changes

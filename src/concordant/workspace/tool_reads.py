@@ -69,7 +69,7 @@ class ToolReads:
                 self._of[document] = kept
 
     def joined(self, message: str, origin: str) -> Set[str]:
-        """The origins of the calls that a message has decided, one more included."""
+        """Returns the origins of the calls that a message has decided, one more included."""
         with self._lock:
             peers = self._peers.setdefault(message, set())
             peers.add(origin)
@@ -78,7 +78,7 @@ class ToolReads:
         return peers
 
     def completes(self, document: Address, version: int, lines: range, total: int) -> bool:
-        """Whether, with some lines of a text that are shown now, all of it has been shown at this version."""
+        """Tells whether, with some lines of a text that are shown now, all of it has been shown at this version."""
         with self._lock:
             known, shown = self._parts.pop(document, (0, frozenset[int]()))
             shown = shown.union(lines) if known == version else frozenset(lines)
@@ -88,7 +88,7 @@ class ToolReads:
         return len(shown) >= total
 
     def of(self, document: Address) -> tuple[ToolRead, ...]:
-        """What was shown of a document, in this order."""
+        """Tells what was shown of a document, in this order."""
         return self._of.get(document, ())
 
 
@@ -100,7 +100,7 @@ class Audience(NamedTuple):
 
 
 def decided_by(tool_read: ToolRead, scope: Scope, run: AgentRun) -> bool:
-    """Whether a call can have been decided by what another one has shown: an earlier one, not made beside it."""
+    """Tells whether a call can have been decided by what another one has shown: an earlier one, not made beside it."""
     if tool_read.origin == scope.origin and tool_read.call == run.call:
         return True
     if run.turn is not None and tool_read.turn >= run.turn:

@@ -305,7 +305,7 @@ class Pending:
         return replay.began
 
     def fail(self) -> None:
-        """The write was not committed: the put of an earlier execution still stands in its place."""
+        """Takes note that the write was not committed: the put of an earlier execution still stands in its place."""
         executions = self._executions()
         if executions is not None and self.op is not None:
             executions.take_back(self.op[2])
@@ -466,7 +466,7 @@ class Pending:
         }
 
     def escalations(self) -> tuple[Escalation, ...]:
-        """The open escalations that this write opened or joined."""
+        """Returns the open escalations that this write opened or joined."""
         if not self.open:
             return ()
         own = {event.escalation.id for event in self.events}
@@ -501,7 +501,7 @@ class Pending:
     # -- what is given -------------------------------------------------------------------------------------------
 
     def given(self) -> dict[str, Any]:
-        """The values of the fields given."""
+        """Returns the values of the fields given."""
         if self.values is None:
             self.values = decode_whole(self.body) if self.body is not None else {}
         return self.values or {}

@@ -113,7 +113,7 @@ def _has_grown(fresh: Escalation, known: Escalation) -> bool:
 
 
 def as_known(fresh: Escalation, known: Escalation) -> Escalation:
-    """What is contested now, with what the open escalation of that id says beside it."""
+    """Tells what is contested now, with what the open escalation of that id says beside it."""
     return replace(fresh, opened_at=known.opened_at, state=known.state, by=known.by, remarks=known.remarks)
 
 

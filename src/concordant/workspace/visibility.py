@@ -24,19 +24,21 @@ __all__ = ["own_writes", "reached", "seen_by", "sees_all", "task_of"]
 
 
 def task_of(origin: str) -> str:
-    """The origin of the task in which a handle or strand was made (``task#handle``); any other origin itself."""
+    """Returns the origin of the task in which a handle or strand was made (``task#handle``); any other origin
+    itself."""
     return origin.partition("#")[0] if "#" in origin else origin
 
 
 def own_writes(scope: Scope, snapshot: ReadSnapshot | None) -> str | None:
-    """The origin of the writes that the scope's snapshot is of, if that is of a put without a read; else ``None``."""
+    """Returns the origin of the writes that the scope's snapshot is of, if that is of a put without a read; else
+    ``None``."""
     if snapshot is None or snapshot.at >= 0 or not scope.origin:
         return None
     return snapshot.put or scope.origin
 
 
 def knows_of_own(scope: Scope, n: int, theirs: str) -> bool:
-    """Whether a scope has seen a write of its own task, or of one that ran it or that it ran.
+    """Tells whether a scope has seen a write of its own task, or of one that ran it or that it ran.
 
     Strands and handles of a task know what they and those they have started wrote, and of each other what was
     there when they began.
@@ -62,14 +64,14 @@ def _are_in_turn(follows: Callable[[str, str], bool], one: str, other: str) -> b
 
 
 def is_strange(scope: Scope, n: int, when: float, theirs: str) -> bool:
-    """Whether a write is of somebody else, for a scope that has seen of others only what it was shown."""
+    """Tells whether a write is of somebody else, for a scope that has seen of others only what it was shown."""
     return scope.owns is not None and not scope.before.covers(n, when) and not scope.owns(task_of(theirs))
 
 
 def seen_by(
     scope: Scope, snapshot: ReadSnapshot | None, record: Record, replica: str, earlier_began: float | None = None
 ) -> SeenBy:
-    """What the scope has seen of a record: what it read, its own writes, and what was there when it began.
+    """Tells what the scope has seen of a record: what it read, its own writes, and what was there when it began.
 
     Args:
         earlier_began: the time of the last commit when the earlier execution began, for a put that takes the place of
@@ -118,7 +120,8 @@ def _arrived(record: Record, at: int) -> VersionVector:
 
 
 def reached(scope: Scope, time: float, commits: Iterable[tuple[int, float, str]]) -> float:
-    """The time of the last commit of a document that was there when the scope began, or of one of another after it.
+    """Returns the time of the last commit of a document that was there when the scope began, or of one of another after
+    it.
 
     Args:
         time: of the last commit of the document's clock that is known to have been there.
@@ -135,7 +138,7 @@ def reached(scope: Scope, time: float, commits: Iterable[tuple[int, float, str]]
 
 
 def unseen_fields(record: Record, fields: Iterable[Field], seen: SeenBy) -> dict[str, bool]:
-    """Of some fields those in which something stands that is not seen; and whether they are scalars."""
+    """Tells of some fields those in which something stands that is not seen; and whether they are scalars."""
     return {
         field.name: field.kind.is_leaf
         for field in fields
@@ -174,7 +177,7 @@ def sees_all(
     document: Address,
     recent: Sequence[tuple[int, float, str]],
 ) -> bool:
-    """Whether a scope has seen every commit of a document.
+    """Tells whether a scope has seen every commit of a document.
 
     Args:
         recent: (n, time, origin) of the document's newest commits, the last one last.

@@ -275,7 +275,7 @@ class Workspace:
         return self.reading.current(prefix, conditions)
 
     def document_current(self, namespace: Namespace, key: str) -> Document | None:
-        """One document as the scope in force would read it; ``mark_read`` tells that it was used."""
+        """Returns one document as the scope in force would read it; ``mark_read`` tells that it was used."""
         return self.reading.document_current(namespace, key)
 
     def mark_read(self, documents: Sequence[Document]) -> None:
@@ -839,7 +839,7 @@ class Workspace:
     async def aget(
         self, namespace: tuple[str, ...], key: str, *, at: Cut | None = None, strict: bool = False
     ) -> Document | None:
-        """``get`` for coroutines."""
+        """Runs ``get`` for coroutines."""
         return await self.acall(self.get, namespace, key, at=at, strict=strict)
 
     async def aput(
@@ -853,77 +853,77 @@ class Workspace:
         settings: Mapping[str, Any] | None = None,
         ttl: float | None = KEEP,
     ) -> Receipt:
-        """``put`` for coroutines; those that wait at the same time are committed together."""
+        """Runs ``put`` for coroutines; those that wait at the same time are committed together."""
         return await self.writing.aput(namespace, key, value, scope, seen, settings, ttl)
 
     async def aremove(self, namespace: Namespace, key: str, scope: Scope | None = None) -> Receipt:
-        """``remove`` for coroutines."""
+        """Runs ``remove`` for coroutines."""
         return await self.writing.aremove(namespace, key, scope)
 
     async def alist(self, prefix: tuple[str, ...] = ()) -> Listing[Document]:
-        """``list`` for coroutines, as a list."""
+        """Runs ``list`` for coroutines, as a list."""
         return await self.acall(lambda: [*self.list(prefix)])
 
     async def ahistory(self, namespace: tuple[str, ...], key: str) -> Listing[HistoryEntry]:
-        """``history`` for coroutines."""
+        """Runs ``history`` for coroutines."""
         return await self.acall(self.history, namespace, key)
 
     async def alog(
         self, prefix: tuple[str, ...] = (), *, agent: str | None = None, before: int | None = None, limit: int = 100
     ) -> Listing[HistoryEntry]:
-        """``log`` for coroutines."""
+        """Runs ``log`` for coroutines."""
         return await self.acall(self.log, prefix, agent=agent, before=before, limit=limit)
 
     async def ablame(self, namespace: tuple[str, ...], key: str) -> dict[tuple[str, ...], tuple[Credit, ...]]:
-        """``blame`` for coroutines."""
+        """Runs ``blame`` for coroutines."""
         return await self.acall(self.blame, namespace, key)
 
     async def astats(self) -> Stats:
-        """``stats`` for coroutines."""
+        """Runs ``stats`` for coroutines."""
         return await self.acall(self.stats)
 
     async def aescalations(self, namespace: tuple[str, ...] = (), *, state: str = "open") -> Listing[Escalation]:
-        """``escalations`` for coroutines."""
+        """Runs ``escalations`` for coroutines."""
         return await self.acall(self.escalations, namespace, state=state)
 
     async def asubscriptions(self) -> Listing[Lag]:
-        """``subscriptions`` for coroutines."""
+        """Runs ``subscriptions`` for coroutines."""
         return await self.acall(self.subscriptions)
 
     async def aescalation(self, id: str) -> Escalation | None:
-        """``escalation`` for coroutines."""
+        """Runs ``escalation`` for coroutines."""
         return await self.acall(self.escalation, id)
 
     async def aresolve(
         self, escalation: Escalation | str, value: Any, *, by: str, version: str | None = None, why: str | None = None
     ) -> Receipt:
-        """``resolve`` for coroutines."""
+        """Runs ``resolve`` for coroutines."""
         return await self.acall(self.resolve, escalation, value, by=by, version=version, why=why)
 
     async def adismiss(
         self, escalation: Escalation | str, *, by: str, version: str | None = None, why: str | None = None
     ) -> Receipt:
-        """``dismiss`` for coroutines."""
+        """Runs ``dismiss`` for coroutines."""
         return await self.acall(self.dismiss, escalation, by=by, version=version, why=why)
 
     async def aclaim(self, escalation: Escalation | str, *, by: str, version: str | None = None) -> Escalation:
-        """``claim`` for coroutines."""
+        """Runs ``claim`` for coroutines."""
         return await self.acall(self.claim, escalation, by=by, version=version)
 
     async def ajoin_judges(self, timeout: float | None = None) -> bool:
-        """``join_judges`` for coroutines."""
+        """Runs ``join_judges`` for coroutines."""
         return await off_loop(self.join_judges, timeout)
 
     async def areopen(self, escalation: Escalation | str, *, by: str) -> Escalation:
-        """``reopen`` for coroutines."""
+        """Runs ``reopen`` for coroutines."""
         return await self.acall(self.reopen, escalation, by=by)
 
     async def aask(self, namespace: tuple[str, ...], key: str, path: tuple[str, ...], *, by: str) -> Escalation:
-        """``ask`` for coroutines."""
+        """Runs ``ask`` for coroutines."""
         return await self.acall(self.ask, namespace, key, path, by=by)
 
     async def arestore(self, namespace: tuple[str, ...], key: str, version: int, *, by: str) -> Receipt:
-        """``restore`` for coroutines."""
+        """Runs ``restore`` for coroutines."""
         return await self.acall(self.restore, namespace, key, version, by=by)
 
     async def aundo(
@@ -935,31 +935,31 @@ class Workspace:
         by: str,
         dry_run: bool = True,
     ) -> Undone:
-        """``undo`` for coroutines."""
+        """Runs ``undo`` for coroutines."""
         return await self.acall(self.undo, agent=agent, since=since, prefix=prefix, by=by, dry_run=dry_run)
 
     async def apurge(self, namespace: tuple[str, ...], key: str) -> None:
-        """``purge`` for coroutines."""
+        """Runs ``purge`` for coroutines."""
         await self.acall(self.purge, namespace, key)
 
     async def asweep(self) -> int:
-        """``sweep`` for coroutines."""
+        """Runs ``sweep`` for coroutines."""
         return await self.acall(self.sweep)
 
     async def aexport(self, since: VersionVector | Moment | None = None, *, whole: bool = False) -> bytes:
-        """``export`` for coroutines."""
+        """Runs ``export`` for coroutines."""
         return await self.acall(self.export, since, whole=whole)
 
     async def aimport_(self, frame: bytes) -> int:
-        """``import_`` for coroutines."""
+        """Runs ``import_`` for coroutines."""
         return await self.acall(self.import_, frame)
 
     async def aexchange(self, other: Workspace) -> tuple[int, int]:
-        """``exchange`` for coroutines."""
+        """Runs ``exchange`` for coroutines."""
         return await self.acall(self.exchange, other)
 
     async def acheck(self, *, quarantine: bool = False) -> Checked:
-        """``check`` for coroutines."""
+        """Runs ``check`` for coroutines."""
         return await self.acall(self.check, quarantine=quarantine)
 
     async def avacuum(
@@ -969,7 +969,7 @@ class Workspace:
         deleted: timedelta = DELETED_KEPT,
         removed: timedelta = REMOVED_KEPT,
     ) -> Vacuumed:
-        """``vacuum`` for coroutines."""
+        """Runs ``vacuum`` for coroutines."""
         return await self.acall(self.vacuum, journal=journal, deleted=deleted, removed=removed)
 
 

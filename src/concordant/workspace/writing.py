@@ -152,11 +152,11 @@ class Draft:
             self.before = base
 
     def touched(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The fields of the model that may have changed: (before, after), as they would be written."""
+        """Returns the fields of the model that may have changed: (before, after), as they would be written."""
         return self.schema.changed(self.before, self.object)
 
     def as_stored(self, given: dict[str, Any]) -> dict[str, Any]:
-        """Fields as they were before, in the form in which a write of them would be stored."""
+        """Gives fields as they were before, in the form in which a write of them would be stored."""
         if self.schema.steady and all(type(part) is str and part == self.base.get(n) for n, part in given.items()):
             return given
         return decode(self.schema.incoming(self.namespace, self.key, given, spelt=True)[0])  # type: ignore[no-any-return]
@@ -249,13 +249,13 @@ class Writing:
         settings: Mapping[str, Any] | None = None,
         ttl: float | None = KEEP,
     ) -> Coroutine[Any, Any, Receipt]:
-        """``put`` for coroutines."""
+        """Runs ``put`` for coroutines."""
         return self.joint.make(partial(self.apart.put, namespace, key, value, scope, seen, settings, ttl))
 
     def stored_beside(
         self, namespace: Namespace, key: str, settings: Mapping[str, Any] | None, ttl: float | None
     ) -> tuple[Mapping[str, bytes | None], float | None]:
-        """What a put says beside the value, as it is kept: settings and time to live."""
+        """Tells what a put says beside the value, as it is kept: settings and time to live."""
         stored = _UNSET if settings is None else _stored_settings(namespace, key, settings, self.storage.limits.value)
         return stored, _seconds_to_live(namespace, key, ttl)
 
@@ -264,7 +264,7 @@ class Writing:
         return self.commit(self._removal(namespace, key, scope))
 
     def aremove(self, namespace: Namespace, key: str, scope: Scope | None = None) -> Coroutine[Any, Any, Receipt]:
-        """``remove`` for coroutines."""
+        """Runs ``remove`` for coroutines."""
         return self.joint.make(partial(self.apart.remove, namespace, key, scope))
 
     def put_all(self, given: Sequence[tuple[Any, ...]]) -> None:
@@ -365,7 +365,7 @@ class Writing:
     def awrite(
         self, scope: Scope, namespace: Namespace, key: str, value: Any, *, if_version: int | None
     ) -> Coroutine[Any, Any, Receipt]:
-        """``write`` for coroutines."""
+        """Runs ``write`` for coroutines."""
         return self.joint.make(partial(self.apart.write, scope, namespace, key, value, if_version=if_version))
 
     def delete(self, scope: Scope, namespace: Namespace, key: str, *, if_version: int | None) -> Receipt:
@@ -378,7 +378,7 @@ class Writing:
     def adelete(
         self, scope: Scope, namespace: Namespace, key: str, *, if_version: int | None
     ) -> Coroutine[Any, Any, Receipt]:
-        """``delete`` for coroutines."""
+        """Runs ``delete`` for coroutines."""
         return self.joint.make(partial(self.apart.delete, scope, namespace, key, if_version=if_version))
 
     def commit(self, pending: Pending) -> Receipt:

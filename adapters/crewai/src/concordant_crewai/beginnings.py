@@ -34,8 +34,8 @@ _lock = free_in_child(threading.Lock())
 
 
 def noted(event_id: str) -> Instant | None:
-    """When CrewAI told of an event; ``None`` where that was not noted here: it happened before anything listened, or
-    in another process."""
+    """Tells when CrewAI told of an event; ``None`` where that was not noted here: it happened before anything listened,
+    or in another process."""
     return _instants.get(event_id)
 
 

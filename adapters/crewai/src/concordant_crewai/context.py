@@ -44,7 +44,7 @@ class Work(NamedTuple):
 
 
 def current_work() -> Work | None:
-    """What the calling code is part of; ``None`` outside of CrewAI, and where its events name nobody."""
+    """Tells what the calling code is part of; ``None`` outside of CrewAI, and where its events name nobody."""
     innermost = get_current_parent_id()
     if innermost is None:
         return None

@@ -80,7 +80,7 @@ class MergeFlow(Flow[State]):
         return self._merging.workspace
 
     def escalations(self, *, state: str = "open") -> list[Escalation]:
-        """The escalations of this flow's state."""
+        """Returns the escalations of this flow's state."""
         return self._merging.escalations(self.flow_id, state=state)
 
     def resolve(self, escalation: Escalation, value: Any, *, by: str, why: str | None = None) -> Receipt:
@@ -91,7 +91,7 @@ class MergeFlow(Flow[State]):
         return receipt
 
     def blame(self) -> dict[tuple[str, ...], tuple[Credit, ...]]:
-        """Which methods stand for each live value of the state, by path (``Workspace.blame``)."""
+        """Tells which methods stand for each live value of the state, by path (``Workspace.blame``)."""
         return self._merging.blame(self.flow_id)
 
     def ask(self, message: str, timeout: float | None = None, metadata: dict[str, Any] | None = None) -> str | None:

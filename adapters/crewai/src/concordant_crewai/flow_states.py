@@ -37,11 +37,11 @@ class Kept:
             self._defaults = values_of(empty_model(workspace, self.namespace))
 
     def state(self, document: Document) -> dict[str, Any]:
-        """A document as a flow's state, defaults included."""
+        """Returns a document as a flow's state, defaults included."""
         return values_of(document.model) if self.model is not None else document.value
 
     def changes(self, before: Mapping[str, Any] | None, after: dict[str, Any]) -> dict[str, Any]:
-        """What to put, so that nothing is claimed that the worker left as it was; a dict is put as a whole."""
+        """Tells what to put, so that nothing is claimed that the worker left as it was; a dict is put as a whole."""
         if before is None:
             before = {name: value for name, value in self._defaults.items() if name != "id"}
         changed = {name: value for name, value in after.items() if name not in before or before[name] != value}
@@ -84,7 +84,7 @@ class Worker:
 
 
 def values_of(state: Any) -> dict[str, Any]:
-    """The JSON values of a state; what has no JSON form stands as text, as in CrewAI's own persistence.
+    """Returns the JSON values of a state; what has no JSON form stands as text, as in CrewAI's own persistence.
 
     Raises:
         ConcordantError: it is neither a model nor a dict, or it cannot even be put so.
@@ -116,7 +116,7 @@ def _plain(value: Any) -> Any:
 
 
 def with_objects(values: dict[str, Any], state: Any, kept: Mapping[str, Any]) -> dict[str, Any]:
-    """Merged values, with the objects of a state in the place of those that are no more than their JSON form.
+    """Returns merged values, with the objects of a state in the place of those that are no more than their JSON form.
 
     So what has no JSON form lasts from one method of a run to the next, as long as no other worker has changed it.
 
@@ -149,7 +149,8 @@ def _copied(value: Any) -> Any:
 
 
 def declared_class(state_class: Any) -> type[BaseModel] | None:
-    """The class in which a state's fields declare their kinds; ``None`` if they declare none, or it is no model."""
+    """Returns the class in which a state's fields declare their kinds; ``None`` if they declare none, or it is no
+    model."""
     if not (isinstance(state_class, type) and issubclass(state_class, BaseModel)):
         return None
     if state_class.__name__ == "StateWithId" and "<locals>" in state_class.__qualname__:
@@ -161,7 +162,8 @@ def declared_class(state_class: Any) -> type[BaseModel] | None:
 
 
 def kept_class(state_class: type[BaseModel]) -> tuple[str, type[BaseModel]]:
-    """The path by which other processes find a state class, and the model of its documents: with an id that merges."""
+    """Returns the path by which other processes find a state class, and the model of its documents: with an id that
+    merges."""
     path = f"{state_class.__module__}:{state_class.__qualname__}"
     if state_class not in _kept:
         given: dict[str, Any] = {"id": (Annotated[str, Scalar()], "")}
@@ -171,7 +173,7 @@ def kept_class(state_class: type[BaseModel]) -> tuple[str, type[BaseModel]]:
 
 
 def kept_named(path: str) -> tuple[str, type[BaseModel]]:
-    """The same for the path that a document names.
+    """Returns the same for the path that a document names.
 
     Raises:
         ConcordantError: there is no such class in this process.

@@ -79,12 +79,12 @@ class MergeFlowPersistence(FlowPersistence):
         return self._workspace
 
     def escalations(self, flow_uuid: str | None = None, *, state: str = "open") -> list[Escalation]:
-        """The escalations of all flows, or of one."""
+        """Returns the escalations of all flows, or of one."""
         found = self._workspace.escalations(self._root, state=state)
         return [e for e in found if flow_uuid is None or e.key == flow_uuid]
 
     def init_db(self) -> None:
-        """Nothing to do: a workspace prepares its storage itself."""
+        """Has nothing to do: a workspace prepares its storage itself."""
 
     def save_state(self, flow_uuid: str, method_name: str, state_data: dict[str, Any] | BaseModel) -> None:
         """Merges what a worker changed since it loaded or saved the flow's state.
@@ -100,7 +100,8 @@ class MergeFlowPersistence(FlowPersistence):
         self._worker_for(flow_uuid, state_data).save(method_name, state_data)
 
     def load_state(self, flow_uuid: str) -> dict[str, Any] | None:
-        """The merged state of a flow, ``None`` if there is none; what this run saves later are changes of it."""
+        """Returns the merged state of a flow, ``None`` if there is none; what this run saves later are changes of
+        it."""
         kept = self._kept_of(flow_uuid)
         if kept is None:
             return None
@@ -118,7 +119,7 @@ class MergeFlowPersistence(FlowPersistence):
         self._workspace.put((*self._root, "pending"), flow_uuid, {"context": context.to_dict()})
 
     def load_pending_feedback(self, flow_uuid: str) -> tuple[dict[str, Any], PendingFeedbackContext] | None:
-        """The state of a flow that waits, with what it waits for; ``None`` if it does not wait."""
+        """Returns the state of a flow that waits, with what it waits for; ``None`` if it does not wait."""
         pending = self._workspace.get((*self._root, "pending"), flow_uuid)
         state = self.load_state(flow_uuid) if pending is not None else None
         if pending is None or state is None:
@@ -126,17 +127,17 @@ class MergeFlowPersistence(FlowPersistence):
         return state, PendingFeedbackContext.from_dict(pending.value["context"])
 
     def clear_pending_feedback(self, flow_uuid: str) -> None:
-        """The flow no longer waits."""
+        """Takes note that the flow no longer waits."""
         self._workspace.remove((*self._root, "pending"), flow_uuid)
 
     # -- workers -----------------------------------------------------------------------------------------------------
 
     def worker(self, flow_uuid: str, state: Any) -> Worker:
-        """A worker of its own on a flow, whose state is of the class of ``state``."""
+        """Returns a worker of its own on a flow, whose state is of the class of ``state``."""
         return Worker(self._workspace, self._kept_for(flow_uuid, state), flow_uuid)
 
     def loaded(self, flow_uuid: str) -> Worker | None:
-        """The worker as which the run under way has loaded a flow."""
+        """Returns the worker as which the run under way has loaded a flow."""
         return _loaded.get().get((self._identity, flow_uuid))
 
     def hold(self, flow_uuid: str, run: str | None, state: Any, worker: Worker) -> None:
@@ -148,7 +149,7 @@ class MergeFlowPersistence(FlowPersistence):
                 self._workers.popitem(last=False)
 
     def blame(self, flow_uuid: str) -> dict[tuple[str, ...], tuple[Credit, ...]]:
-        """Which methods stand for each live value of a flow's state, by path (``Workspace.blame``)."""
+        """Tells which methods stand for each live value of a flow's state, by path (``Workspace.blame``)."""
         kept = self._kept_of(flow_uuid)
         return self._workspace.blame(kept.namespace, flow_uuid) if kept is not None else {}
 
@@ -196,7 +197,7 @@ class MergeFlowPersistence(FlowPersistence):
 
 
 def run_under_way() -> str | None:
-    """The id of the innermost flow's start event: one for each run of a flow."""
+    """Returns the id of the innermost flow's start event: one for each run of a flow."""
     state: Any = crewai_event_bus.runtime_state
     if state is None:
         return None

@@ -32,7 +32,7 @@ def connect(workspace: Workspace) -> None:
 
 
 def task_scope() -> TaskScope | None:
-    """The scope of the task that the calling code runs in; ``None`` where CrewAI's events name nobody."""
+    """Returns the scope of the task that the calling code runs in; ``None`` where CrewAI's events name nobody."""
     global _last
     work = current_work()
     if work is None:
@@ -50,12 +50,12 @@ def task_scope() -> TaskScope | None:
 
 
 def relation(mine: str, theirs: str) -> Literal["same", "concurrent", "ordered"]:
-    """A task has seen its own writes and those of the work that it delegated; all else is a matter of time."""
+    """Returns a task has seen its own writes and those of the work that it delegated; all else is a matter of time."""
     return "same" if theirs == mine or theirs.startswith(f"{mine}/") else "ordered"
 
 
 def owned(mine: str, theirs: str) -> Literal["own", "below", ""]:
-    """Whether a write is of a task itself, or of the work that it delegated."""
+    """Tells whether a write is of a task itself, or of the work that it delegated."""
     if theirs == mine:
         return "own"
     return "below" if theirs.startswith(f"{mine}/") else ""

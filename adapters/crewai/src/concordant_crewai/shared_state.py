@@ -124,7 +124,7 @@ class SharedState(Generic[Model]):
     # -- escalations, and who wrote what ---------------------------------------------------------------------------
 
     def escalations(self, *, state: str = "open") -> list[Escalation]:
-        """The escalations of this state (``Workspace.escalations``)."""
+        """Returns the escalations of this state (``Workspace.escalations``)."""
         return [e for e in self.workspace.escalations(self.namespace, state=state) if e.key == self.key]
 
     def resolve(
@@ -143,7 +143,7 @@ class SharedState(Generic[Model]):
         return self.workspace.resolve(escalation, value, by=by, version=version, why=why)
 
     def blame(self) -> dict[tuple[str, ...], tuple[Credit, ...]]:
-        """Who stands for each live value, by path (``Workspace.blame``)."""
+        """Tells who stands for each live value, by path (``Workspace.blame``)."""
         return self.workspace.blame(self.namespace, self.key)
 
     def _agent(self) -> Agent:

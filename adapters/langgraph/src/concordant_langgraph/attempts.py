@@ -129,28 +129,28 @@ _lock = free_in_child(threading.Lock())
 
 
 def known_as(checkpoint_ns: str) -> tuple[str, Invocation | None]:
-    """The identity of a task that is under way, and the run of the graph that it is in; ``""`` and None where its
-    beginning was not noted."""
+    """Returns the identity of a task that is under way, and the run of the graph that it is in; ``""`` and None where
+    its beginning was not noted."""
     known = _known.get(checkpoint_ns)
     return (known.identity, known.invocation) if known is not None else ("", None)
 
 
 def invocation_of(checkpoint_ns: str) -> Invocation | None:
-    """The run of the graph that a task is in; None where its beginning was not noted."""
+    """Returns the run of the graph that a task is in; None where its beginning was not noted."""
     known = _known.get(checkpoint_ns)
     return known.invocation if known is not None else None
 
 
 def first_begun(checkpoint_ns: str) -> Instant | None:
-    """When a task began its first attempt in the run of its graph; None where that was not noted."""
+    """Tells when a task began its first attempt in the run of its graph; None where that was not noted."""
     known = _known.get(checkpoint_ns)
     return known.began if known is not None else None
 
 
 def superstep_began(checkpoint_ns: str, whole: bool) -> Instant | None:
-    """An instant that no task of a superstep began before, whenever and wherever they were executed: that at which the
-    first of them began here, if the run of their graph has come to the superstep since it began here; ``None`` where
-    that is not known.
+    """Returns an instant that no task of a superstep began before, whenever and wherever they were executed: that at
+    which the first of them began here, if the run of their graph has come to the superstep since it began here;
+    ``None`` where that is not known.
 
     Args:
         checkpoint_ns: of one of those tasks.
@@ -166,13 +166,15 @@ def superstep_began(checkpoint_ns: str, whole: bool) -> Instant | None:
 
 
 def turn_of(checkpoint_ns: str) -> int:
-    """The place of a task's present attempt among all that happened in this process; 0 where it was not noted."""
+    """Returns the place of a task's present attempt among all that happened in this process; 0 where it was not
+    noted."""
     known = _known.get(checkpoint_ns)
     return known.turn if known is not None else 0
 
 
 def settled(checkpoint_ns: str, levels: list[Level]) -> list[Level]:
-    """The levels of a task with places for ids, below the outermost graph: the same in every attempt of what is around.
+    """Returns the levels of a task with places for ids, below the outermost graph: the same in every attempt of what is
+    around.
 
     So tasks that stand side by side are concurrent also where one of them wrote in an earlier attempt only.
     """
@@ -257,7 +259,7 @@ def _identity(segment: Segment, step: object, path: Any) -> tuple[str, tuple[Lev
 
 
 def is_call(path: Any) -> bool:
-    """Whether LangGraph's path is that of a `@task`."""
+    """Tells whether LangGraph's path is that of a `@task`."""
     return isinstance(path, tuple) and len(path) > 2 and path[-1] is True and isinstance(path[2], int)
 
 

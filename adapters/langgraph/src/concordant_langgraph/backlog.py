@@ -91,7 +91,7 @@ class Backlog:
             self._due.setdefault(address, _Due())
 
     def due(self, *, early: bool = False) -> dict[Address, None]:
-        """The documents to bring up to date now, those at work included.
+        """Returns the documents to bring up to date now, those at work included.
 
         Args:
             early: also those that have failed, and are to be tried again later.
@@ -103,13 +103,13 @@ class Backlog:
             )
 
     def waiting(self) -> list[Address]:
-        """All documents that the view lacks, or may show as they were."""
+        """Returns all documents that the view lacks, or may show as they were."""
         with self._lock:
             return [*{**self._due, **self._at_work}]
 
     def take(self, wanted: dict[Address, None], *, own: bool = False) -> Share | None:
-        """Some of the wanted documents that are due and free, for the caller (whose ``own`` writes they are) to bring
-        up to date; ``None`` if no more are. They are no longer wanted then."""
+        """Returns some of the wanted documents that are due and free, for the caller (whose ``own`` writes they are) to
+        bring up to date; ``None`` if no more are. They are no longer wanted then."""
         with self._lock:
             free = [address for address in wanted if address in self._due and address not in self._at_work][:CHUNK]
             if not free:
@@ -123,7 +123,7 @@ class Backlog:
         return share
 
     def again(self, addresses: Iterable[Address]) -> dict[Address, None]:
-        """Which of the documents that somebody was at work on have been committed to meanwhile."""
+        """Tells which of the documents that somebody was at work on have been committed to meanwhile."""
         self.pull()
         with self._lock:
             return dict.fromkeys(
@@ -131,7 +131,7 @@ class Backlog:
             )
 
     def has_failed(self, share: Share, address: Address) -> bool:
-        """Whether a document of a share could not be brought up to date the last time."""
+        """Tells whether a document of a share could not be brought up to date the last time."""
         return share.dues[address].failures > 0
 
     def saw(self, version: int, age: float) -> None:
@@ -141,7 +141,7 @@ class Backlog:
                 self._old = later_of(self._old, cursor_at(self._workspace, version))
 
     def settled(self) -> Any:
-        """A cursor, by now old, up to which the view has everything; ``None`` if that is not news."""
+        """Returns a cursor, by now old, up to which the view has everything; ``None`` if that is not news."""
         now = self._clock()
         with self._lock:
             if self._due or self._at_work:
@@ -156,13 +156,13 @@ class Backlog:
             return self._old
 
     def others(self, wanted: Iterable[Address]) -> list[Share]:
-        """Who else is at work on the wanted documents."""
+        """Tells who else is at work on the wanted documents."""
         with self._lock:
             shares = {id(share): share for address in wanted if (share := self._at_work.get(address)) is not None}
         return list(shares.values())
 
     def overtake(self, share: Share, wanted: dict[Address, None]) -> Share:
-        """The wanted part of somebody else's documents, for a caller who cannot wait for them."""
+        """Returns the wanted part of somebody else's documents, for a caller who cannot wait for them."""
         with self._lock:
             addresses = [
                 address for address in share.addresses if address in wanted and self._at_work.get(address) is share
@@ -175,14 +175,14 @@ class Backlog:
         return mine
 
     def gap(self, share: Share) -> None:
-        """From now until the share ends, documents of it may be missing in the view."""
+        """Takes note that from now until the share ends documents of it may be missing in the view."""
         with self._lock:
             share.gap = True
             self._gaps += 1
             self._open_gaps += 1
 
     def gaps(self) -> int | None:
-        """A number that changes with each gap; ``None`` while one is open."""
+        """Returns a number that changes with each gap; ``None`` while one is open."""
         with self._lock:
             return None if self._open_gaps else self._gaps
 

@@ -51,7 +51,7 @@ class Batches:
     def read(
         self, ops: Sequence[Op], get: Callable[..., Result]
     ) -> tuple[list[Result], list[PutOp], list[tuple[int, SearchOp]]]:
-        """The results of all operations that only read records; the puts; the places and operations that rank.
+        """Returns the results of all operations that only read records; the puts; the places and operations that rank.
 
         What a put of the same batch says was decided before the batch was carried out: no read of it counts for that.
         """
@@ -87,7 +87,7 @@ class Batches:
             put_said(self._workspace, namespace, key, value, call.says, settings=settings, ttl=ttl)
 
     async def astore(self, namespace: tuple[str, ...], key: str, value: Any, index: Any, ttl: float | None) -> None:
-        """``store`` for coroutines."""
+        """Runs ``store`` for coroutines."""
         if value is None:
             await self._workspace.aremove(namespace, key)
         elif tool_call() is None:

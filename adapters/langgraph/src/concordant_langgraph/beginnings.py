@@ -36,14 +36,14 @@ def task_begins(checkpoint_ns: str, now: Instant) -> None:
 
 
 def began(checkpoint_ns: str, attempt: int) -> Instant | None:
-    """When the execution of a task began that makes its so-maniest attempt; ``None`` where that was not noted here (a
-    node with a timeout has a context for each attempt)."""
+    """Tells when the execution of a task began that makes its so-maniest attempt; ``None`` where that was not noted
+    here (a node with a timeout has a context for each attempt)."""
     begun = _find(checkpoint_ns)
     return begun.attempts[-attempt] if begun is not None and attempt <= len(begun.attempts) else None
 
 
 def calls_of(checkpoint_ns: str) -> Calls | None:
-    """The calls of `@task`s by the present attempt of a task; ``None`` where its beginning was not noted."""
+    """Returns the calls of `@task`s by the present attempt of a task; ``None`` where its beginning was not noted."""
     begun = _find(checkpoint_ns)
     return begun.calls if begun is not None else None
 

@@ -33,13 +33,13 @@ class Calls:
         self._taken: set[int] = set()
 
     def make(self, caller: str) -> Call:
-        """Another call."""
+        """Returns another call."""
         with _lock:
             number, self._made = self._made, self._made + 1
             return Call(caller, number, _ranges(self._taken))
 
     def take(self, number: int) -> None:
-        """The result of a call is in its caller's hands."""
+        """Takes note that the result of a call is in its caller's hands."""
         with _lock:
             self._taken.add(number)
 
@@ -62,6 +62,6 @@ def _ranges(numbers: Iterable[int]) -> str:
 
 
 def is_among(number: int, ranges: str) -> bool:
-    """Whether a number is among those that `_ranges` wrote."""
+    """Tells whether a number is among those that `_ranges` wrote."""
     pairs = (part.split("-") for part in ranges.split("_") if part)
     return any(int(first) <= number <= int(last) for first, last in pairs)

@@ -118,17 +118,18 @@ class MergeChannel(BaseChannel[Any, Any, Any]):
         return self.typ
 
     def copy(self) -> Self:
-        """A channel with the same value."""
+        """Returns a channel with the same value."""
         twin = self.__class__(self.part, self.kind)
         twin.key, twin._held, twin._default, twin._unfit = self.key, self._held, self._default, self._unfit
         return twin
 
     def checkpoint(self) -> Any:
-        """The JSON value."""
+        """Returns the JSON value."""
         return self._unfit if self._unfit is not _MISSING else self._document().value[self.key]
 
     def from_checkpoint(self, checkpoint: Any) -> Self:
-        """A channel with the value of a checkpoint, whatever channel wrote it; the model's default without one."""
+        """Returns a channel with the value of a checkpoint, whatever channel wrote it; the model's default without
+        one."""
         twin = self.__class__(self.part, self.kind)
         twin.key = self.key
         if self.part.model.model_fields[self.key].default_factory is None:
@@ -141,7 +142,7 @@ class MergeChannel(BaseChannel[Any, Any, Any]):
         return twin
 
     def get(self) -> Any:
-        """The value as the model has it: a copy of the reader's own."""
+        """Returns the value as the model has it: a copy of the reader's own."""
         return self._unfit if self._unfit is not _MISSING else getattr(self._document().model, self.key)
 
     def is_available(self) -> bool:
@@ -203,7 +204,8 @@ class MergeChannel(BaseChannel[Any, Any, Any]):
 
 
 def is_langgraphs(info: FieldInfo) -> bool:
-    """Whether LangGraph itself knows how to keep such a field: a channel, a managed value, or another's reducer."""
+    """Tells whether LangGraph itself knows how to keep such a field: a channel, a managed value, or another's
+    reducer."""
     if any(
         isinstance(item, BaseChannel) or (isclass(item) and issubclass(item, BaseChannel)) for item in info.metadata
     ):

@@ -81,7 +81,7 @@ class Conflicts:
 
     @asynccontextmanager
     async def awatch(self, puts: Sequence[Put]) -> AsyncIterator[None]:
-        """``watch`` for coroutines."""
+        """Runs ``watch`` for coroutines."""
         with self._noting() as events:
             yield
         if self._raises:

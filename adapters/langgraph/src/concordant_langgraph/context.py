@@ -55,7 +55,7 @@ class Task(NamedTuple):
 
 
 def task_of(config: Any) -> Task | None:
-    """The LangGraph task whose config it is; None where it is none's. Never raises."""
+    """Returns the LangGraph task whose config it is; None where it is none's. Never raises."""
     try:
         return _read(config) if config else None
     except Exception:  # whatever stands in a config, a store call must not fail for it
@@ -63,7 +63,8 @@ def task_of(config: Any) -> Task | None:
 
 
 def message_of(config: Any, tool_call: str) -> str:
-    """The id of the message in which a model makes a tool call, as far as the graph's state tells it; else ``""``."""
+    """Returns the id of the message in which a model makes a tool call, as far as the graph's state tells it; else
+    ``""``."""
     try:
         messages = config["configurable"]["__pregel_read"]("messages")
         for message in reversed(messages):
@@ -156,7 +157,7 @@ def _execution(info: Any) -> tuple[float | None, int]:
 
 
 def uuid_seconds(text: str) -> float | None:
-    """The time in a UUID of version 6 (supersteps) or 7 (runs)."""
+    """Returns the time in a UUID of version 6 (supersteps) or 7 (runs)."""
     if len(text) != 36 or text[14] not in "67":
         return None
     if text[14] == "7":

@@ -88,7 +88,7 @@ class MergeBackend(StoreBackend):
         return result
 
     async def aread(self, file_path: str, offset: int = 0, limit: int = 2000) -> ReadResult:
-        """``read`` for coroutines."""
+        """Runs ``read`` for coroutines."""
         return await self._merging().workspace.acall(self.read, file_path, offset, limit)
 
     def download_files(self, paths: list[str]) -> list[FileDownloadResponse]:
@@ -106,7 +106,7 @@ class MergeBackend(StoreBackend):
         return responses
 
     async def adownload_files(self, paths: list[str]) -> list[FileDownloadResponse]:
-        """``download_files`` for coroutines."""
+        """Runs ``download_files`` for coroutines."""
         return await self._merging().workspace.acall(self.download_files, paths)
 
     def _show(self, path: str, part: Callable[[Document], Part | None] = lambda _: None) -> Document | None:
@@ -134,7 +134,7 @@ class MergeBackend(StoreBackend):
         return self._do(WriteResult, file_path, lambda: self._write(file_path, content))
 
     async def awrite(self, file_path: str, content: str) -> WriteResult:
-        """``write`` for coroutines."""
+        """Runs ``write`` for coroutines."""
         return await self._ado(WriteResult, file_path, lambda: self._write(file_path, content))
 
     def upload_files(self, files: list[tuple[str, bytes]]) -> list[FileUploadResponse]:
@@ -142,7 +142,7 @@ class MergeBackend(StoreBackend):
         return [self._do(partial(FileUploadResponse, path), path, partial(self._upload, path, c)) for path, c in files]
 
     async def aupload_files(self, files: list[tuple[str, bytes]]) -> list[FileUploadResponse]:
-        """``upload_files`` for coroutines."""
+        """Runs ``upload_files`` for coroutines."""
         return [
             await self._ado(partial(FileUploadResponse, path), path, partial(self._upload, path, c))
             for path, c in files
@@ -165,7 +165,7 @@ class MergeBackend(StoreBackend):
         new_string: str,
         replace_all: bool = False,
     ) -> EditResult:
-        """``edit`` for coroutines."""
+        """Runs ``edit`` for coroutines."""
         return await self._ado(
             EditResult, file_path, lambda: self._edit(file_path, old_string, new_string, replace_all)
         )
@@ -175,7 +175,7 @@ class MergeBackend(StoreBackend):
         return self._do(DeleteResult, file_path, lambda: self._delete(file_path))
 
     async def adelete(self, file_path: str) -> DeleteResult:
-        """``delete`` for coroutines."""
+        """Runs ``delete`` for coroutines."""
         return await self._ado(DeleteResult, file_path, lambda: self._delete(file_path))
 
     def _write(self, path: str, content: str) -> WriteResult:

@@ -43,7 +43,7 @@ class InvalidNameError(ConcordantError, InvalidNamespaceError):
 
 
 def matches(value: Any, wanted: Any) -> bool:
-    """Whether a value meets a filter: equality, nested dicts, or operators (all must hold)."""
+    """Tells whether a value meets a filter: equality, nested dicts, or operators (all must hold)."""
     if isinstance(wanted, dict):
         if any(isinstance(name, str) and name.startswith("$") for name in wanted):
             return all(_compare(name, value, operand) for name, operand in wanted.items())
@@ -56,7 +56,7 @@ def matches(value: Any, wanted: Any) -> bool:
 
 
 def conditions(wanted: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[Condition]:
-    """What of a filter a database can check beforehand."""
+    """Tells what of a filter a database can check beforehand."""
     for name, part in wanted.items():
         at = (*path, name)
         if not isinstance(name, str) or not re.fullmatch("[A-Za-z0-9_]+", name):
@@ -135,7 +135,7 @@ def _time(value: Any) -> datetime | None:
 
 
 def meets(condition: MatchCondition, namespace: tuple[str, ...]) -> bool:
-    """Whether a namespace meets a prefix or suffix condition (``*`` is any one segment)."""
+    """Tells whether a namespace meets a prefix or suffix condition (``*`` is any one segment)."""
     path = tuple(condition.path)
     if len(namespace) < len(path):
         return False
@@ -156,7 +156,7 @@ def _number(value: Any) -> float:
 
 
 def literal(given: Sequence[MatchCondition]) -> tuple[str, ...]:
-    """The longest prefix that namespaces have which meet all conditions, as far as it is told without ``*``."""
+    """Returns the longest prefix that namespaces have which meet all conditions, as far as it is told without ``*``."""
     longest: tuple[str, ...] = ()
     for condition in given:
         if condition.match_type == "prefix":
@@ -166,7 +166,7 @@ def literal(given: Sequence[MatchCondition]) -> tuple[str, ...]:
 
 
 def check_namespace(namespace: tuple[str, ...]) -> None:
-    """The rules of ``BaseStore.put`` for namespaces."""
+    """Applies the rules of ``BaseStore.put`` for namespaces."""
     check_labels(namespace)
     if not namespace:
         raise InvalidNameError("Namespace cannot be empty.")
@@ -175,12 +175,12 @@ def check_namespace(namespace: tuple[str, ...]) -> None:
 
 
 def check_prefix(prefix: tuple[str, ...] | list[str]) -> None:
-    """The rules for a prefix, or a suffix, of namespaces, which may be a list."""
+    """Applies the rules for a prefix, or a suffix, of namespaces, which may be a list."""
     check_labels(tuple(prefix) if isinstance(prefix, list) else prefix)
 
 
 def check_labels(namespace: tuple[str, ...]) -> None:
-    """The rules of ``BaseStore`` for the labels of a namespace; a string is none."""
+    """Applies the rules of ``BaseStore`` for the labels of a namespace; a string is none."""
     if not isinstance(namespace, tuple):
         raise InvalidNameError(f"A namespace is a tuple of labels, such as ('briefs',), not {told(namespace)}")
     for label in namespace:
@@ -206,7 +206,7 @@ def check_labels(namespace: tuple[str, ...]) -> None:
 
 
 def check_op(op: Op) -> None:
-    """The rules for the operations of a raw batch: labels, a query's own parts, bounds."""
+    """Applies the rules for the operations of a raw batch: labels, a query's own parts, bounds."""
     if isinstance(op, (GetOp, PutOp)):
         check_labels(op.namespace)
     elif isinstance(op, SearchOp):
@@ -254,7 +254,7 @@ def _check_bounds(*numbers: Any) -> None:
 
 
 def key_of(key: Any) -> str:
-    """A key as text, as every ``BaseStore`` makes it."""
+    """Returns a key as text, as every ``BaseStore`` makes it."""
     try:
         return str(key)
     except Exception as error:

@@ -81,7 +81,7 @@ class Lifetimes:
         return False
 
     def seconds(self, namespace: tuple[str, ...], key: str, ttl: Any) -> float | None:
-        """How long a put asks for: ``None`` for ever."""
+        """Tells how long a put asks for: ``None`` for ever."""
         if ttl is NOT_PROVIDED:
             return self.default
         return ttl if ttl is None else _seconds_of(ttl, namespace, key)

@@ -66,7 +66,7 @@ class Segment(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def segments(checkpoint_ns: str) -> tuple[Segment, ...]:
-    """The levels of `checkpoint_ns`, root first; a namespace of unknown form is one level."""
+    """Returns the levels of `checkpoint_ns`, root first; a namespace of unknown form is one level."""
     if "|" not in checkpoint_ns and checkpoint_ns[-37:-36] == ":" and _is_uuid(checkpoint_ns, len(checkpoint_ns) - 36):
         segment = ("", "", checkpoint_ns[:-37], checkpoint_ns[-36:])
         return (tuple.__new__(Segment, segment),)  # the class's own is slower, being Python
@@ -78,7 +78,7 @@ def segments(checkpoint_ns: str) -> tuple[Segment, ...]:
 
 
 def lineage(path: Iterable[Segment], steps: Mapping[str, object]) -> list[Level]:
-    """Join the levels of a namespace with the supersteps of their graphs."""
+    """Joins the levels of a namespace with the supersteps of their graphs."""
     found = []
     for graph, call, _, task in path:
         step = steps.get(graph)
@@ -87,13 +87,13 @@ def lineage(path: Iterable[Segment], steps: Mapping[str, object]) -> list[Level]
 
 
 def with_parts(token: str, parts: Mapping[int, str]) -> str:
-    """The token of what runs in parts of tasks: of each level's the one given."""
+    """Returns the token of what runs in parts of tasks: of each level's the one given."""
     levels = decode(token)
     return encode(level._replace(part=parts.get(depth, "")) for depth, level in enumerate(levels)) if levels else token
 
 
 def encode(levels: Iterable[Level]) -> str:
-    """The token of a lineage."""
+    """Returns the token of a lineage."""
     parts: list[str] = []
     above: str | None = None
     for call, step, task, part in levels:
@@ -104,21 +104,22 @@ def encode(levels: Iterable[Level]) -> str:
 
 
 def outermost(step: object, task: str) -> tuple[str, str]:
-    """The token of a task of an outermost graph, and what those of its siblings begin with (``kin_of``)."""
+    """Returns the token of a task of an outermost graph, and what those of its siblings begin with (``kin_of``)."""
     packed = _pack(step) if isinstance(step, str) else _UNKNOWN
     kin = f"{_PREFIX}.{packed}."
     return kin + _pack(task), kin if packed != _UNKNOWN else ""
 
 
 def kin_of(token: str) -> str:
-    """What the tokens of all tasks begin with whose `relation` to one is not "ordered"; "" where any may be one."""
+    """Tells what the tokens of all tasks begin with whose `relation` to one is not "ordered"; "" where any may be
+    one."""
     step = token.find(".") + 1
     end = token.find(".", step) + 1
     return token[:end] if token[step : end - 1] != _UNKNOWN else ""
 
 
 def decode(token: str) -> tuple[Level, ...]:
-    """The lineage in a token, () if it is none of ours."""
+    """Returns the lineage in a token, () if it is none of ours."""
     try:
         return tuple(
             Level(call, _unpack(step), _unpack(task), _unpack(part) if part else "")
@@ -129,7 +130,7 @@ def decode(token: str) -> tuple[Level, ...]:
 
 
 def relation(mine: str, theirs: str) -> Relation:
-    """How the task of `theirs` stands to that of `mine`.
+    """Tells how the task of `theirs` stands to that of `mine`.
 
     "same": the same task, or one ran the other and so has seen what it wrote. "concurrent": tasks of one
     superstep of one graph, or inside two such tasks. "ordered": time decides, as between two parts of a task, and
@@ -178,12 +179,12 @@ def _numbered(step: str) -> int:
 
 
 def packed_step(token: str) -> str:
-    """The superstep of the outermost graph, for ``belongs``."""
+    """Returns the superstep of the outermost graph, for ``belongs``."""
     return token.split(".", 2)[1]
 
 
 def belongs(mine: str, steps: Collection[str], theirs: str) -> Literal["own", "below", ""]:
-    """Whether the task of ``theirs`` is one of the same run of a graph as that of ``mine``, or below one.
+    """Tells whether the task of ``theirs`` is one of the same run of a graph as that of ``mine``, or below one.
 
     Args:
         steps: the supersteps of that run (``packed_step``), if the graph is the outermost.
@@ -199,7 +200,7 @@ def belongs(mine: str, steps: Collection[str], theirs: str) -> Literal["own", "b
 
 
 def called_after(calls: str) -> str:
-    """The `step` of a call of a `@task` that came after others, as `Call.after` names them."""
+    """Returns the `step` of a call of a `@task` that came after others, as `Call.after` names them."""
     return f"after.{calls}" if calls else ""
 
 

@@ -51,7 +51,7 @@ class Mirror:
             self.do(self.first.first())
 
     async def aopen(self) -> None:
-        """``open`` for coroutines."""
+        """Runs ``open`` for coroutines."""
         if self.first is not None and not self.first.done:
             await self.ado(self.first.first())
 
@@ -61,7 +61,7 @@ class Mirror:
             self.do(self.view.written(addresses))
 
     async def awritten(self, addresses: Iterable[Address]) -> None:
-        """``written`` for coroutines."""
+        """Runs ``written`` for coroutines."""
         if self.view is not None:
             await self.ado(self.view.written(addresses))
 
@@ -70,7 +70,7 @@ class Mirror:
         return self.do(self.view.catch_up(early=early)) if self.view is not None else 0
 
     async def acatch_up(self, *, early: bool = False) -> int:
-        """``catch_up`` for coroutines."""
+        """Runs ``catch_up`` for coroutines."""
         return await self.ado(self.view.catch_up(early=early)) if self.view is not None else 0
 
     def do(self, steps: Steps[T]) -> T:

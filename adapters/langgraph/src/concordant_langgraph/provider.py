@@ -26,7 +26,8 @@ _last: ContextVar[tuple[object, ToolCall | None, TaskScope | None, Task | None]]
 
 
 def task_scope() -> TaskScope | None:
-    """The scope of the task that the calling code runs in, or of the tool call in it; ``None`` outside a graph."""
+    """Returns the scope of the task that the calling code runs in, or of the tool call in it; ``None`` outside a
+    graph."""
     config = var_child_runnable_config.get()
     call = tool_call()
     known, part, scope, task = _last.get()

@@ -27,7 +27,7 @@ _HOW = (
 
 
 def shown(escalation: Escalation) -> Question:
-    """An escalation as JSON: what is told in a stream, and asked of a person."""
+    """Returns an escalation as JSON: what is told in a stream, and asked of a person."""
     to_choose = escalation.reason not in _NOT_TO_CHOOSE
     return {
         "ref": ref_of(escalation),
@@ -59,12 +59,12 @@ def _contender(contender: Contender) -> dict[str, Any]:
 
 
 def decided(value: Any) -> dict[str, Any]:
-    """A value, or a deletion, as JSON."""
+    """Returns a value, or a deletion, as JSON."""
     return {"value": None, "deleted": True} if value is DELETED else {"value": value}
 
 
 def as_shown(question: Question) -> Escalation:
-    """The escalation as it was shown, to pin a decision to it."""
+    """Returns the escalation as it was shown, to pin a decision to it."""
     return Escalation(
         id=question["id"],
         version=question["version"],
@@ -86,7 +86,7 @@ def _as_contender(shown: Mapping[str, Any]) -> Contender:
 
 
 def payload(namespace: Sequence[str], questions: Sequence[Question], problems: Sequence[str]) -> dict[str, Any]:
-    """What an interrupt asks."""
+    """Tells what an interrupt asks."""
     return {
         "type": "concordant.review",
         "namespace": list(namespace),

@@ -64,7 +64,7 @@ def review_conflicts(
     report: str | None = None,
     form: FormName | None = None,
 ) -> Runnable[Any, Any]:
-    """A node that asks a person, by ``interrupt``, about everything open under a namespace, and settles it.
+    """Returns a node that asks a person, by ``interrupt``, about everything open under a namespace, and settles it.
 
     One interrupt has all questions. What it shows, and how it is answered, is in ``docs/langgraph.md``; in short::
 

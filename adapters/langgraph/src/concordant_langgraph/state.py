@@ -36,7 +36,7 @@ def state_schema(model: type[M]) -> type[M]: ...
 @overload
 def state_schema(model: Schema) -> type[Any]: ...
 def state_schema(model: Any) -> Any:
-    """A schema for ``StateGraph`` whose keys merge, each by its kind, what the nodes of a superstep return.
+    """Returns a schema for ``StateGraph`` whose keys merge, each by its kind, what the nodes of a superstep return.
 
     What a node returns for a field is a contribution: it is added to a set, text, list or counter, sets the keys given
     of a map and the fields given of a nested record, and replaces a scalar. A scalar that is returned as it was given

@@ -38,7 +38,7 @@ class Claim:
         self._thread = threading.get_ident()
 
     def end(self) -> None:
-        """The work is done, or given up."""
+        """Takes note that the work is done, or given up."""
         self._done.set_result(None)
 
     def wait(self) -> bool:

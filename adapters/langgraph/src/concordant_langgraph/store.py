@@ -111,7 +111,7 @@ class MergeStore(BaseStore):
         ttl: TTLConfig | None = None,
         options: Any = None,
     ) -> Opening[Self]:
-        """A ``MergeStore`` on a database, for a ``with`` or an ``async with``, which closes it at its end.
+        """Returns a ``MergeStore`` on a database, for a ``with`` or an ``async with``, which closes it at its end.
 
         Args:
             url: ``"sqlite:///team.db"``, as for ``Workspace``.
@@ -173,7 +173,7 @@ class MergeStore(BaseStore):
         on_conflict: OnConflict = "record",
         ttl: TTLConfig | None = None,
     ) -> Self:
-        """A ``MergeStore`` that holds its merged values, and their vectors, in another store.
+        """Returns a ``MergeStore`` that holds its merged values, and their vectors, in another store.
 
         What ``inner`` holds already is adopted by the first call, or by ``adopt``. From then on nobody else may write
         to it; several processes need a common ``workspace``.
@@ -291,7 +291,7 @@ class MergeStore(BaseStore):
         *,
         ttl: float | NotProvided | None = NOT_PROVIDED,
     ) -> None:
-        """``put`` for coroutines."""
+        """Runs ``put`` for coroutines."""
         try:
             is_known = namespace in self._checked
         except Exception:  # what cannot be hashed is none
@@ -313,13 +313,13 @@ class MergeStore(BaseStore):
             await self._aput(namespace, key, value, index, self._lifetimes.seconds(namespace, key, ttl))
 
     async def aget(self, namespace: tuple[str, ...], key: str, *, refresh_ttl: bool | None = None) -> Item | None:
-        """``get`` for coroutines."""
+        """Runs ``get`` for coroutines."""
         check_labels(namespace)
         await self._mirror.aopen()
         return await self.workspace.acall(self.get, namespace, key, refresh_ttl=refresh_ttl)
 
     async def adelete(self, namespace: tuple[str, ...], key: str) -> None:
-        """``delete`` for coroutines."""
+        """Runs ``delete`` for coroutines."""
         check_labels(namespace)
         if namespace:
             await self._aput(namespace, key_of(key), None, None, None)
@@ -342,7 +342,7 @@ class MergeStore(BaseStore):
         return results
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
-        """``batch`` for coroutines."""
+        """Runs ``batch`` for coroutines."""
         ops = checked(ops)
         await self._mirror.aopen()
         results, puts, queries = await self.workspace.acall(self._batches.read, ops, self.get)
@@ -359,12 +359,12 @@ class MergeStore(BaseStore):
         return super().search(namespace_prefix, **options)
 
     async def asearch(self, namespace_prefix: tuple[str, ...], /, **options: Any) -> list[SearchItem]:
-        """``search`` for coroutines."""
+        """Runs ``search`` for coroutines."""
         check_prefix(namespace_prefix)
         return await super().asearch(namespace_prefix, **options)
 
     def list_namespaces(self, *, prefix: Any = None, suffix: Any = None, **options: Any) -> list[tuple[str, ...]]:
-        """The namespaces that hold items, as on every ``BaseStore``."""
+        """Returns the namespaces that hold items, as on every ``BaseStore``."""
         check_prefix(() if prefix is None else prefix)
         check_prefix(() if suffix is None else suffix)
         return super().list_namespaces(prefix=prefix, suffix=suffix, **options)
@@ -372,7 +372,7 @@ class MergeStore(BaseStore):
     async def alist_namespaces(
         self, *, prefix: Any = None, suffix: Any = None, **options: Any
     ) -> list[tuple[str, ...]]:
-        """``list_namespaces`` for coroutines."""
+        """Runs ``list_namespaces`` for coroutines."""
         check_prefix(() if prefix is None else prefix)
         check_prefix(() if suffix is None else suffix)
         return await super().alist_namespaces(prefix=prefix, suffix=suffix, **options)
@@ -395,7 +395,7 @@ class MergeStore(BaseStore):
         return count
 
     async def asweep_ttl(self) -> int:
-        """``sweep_ttl`` for coroutines."""
+        """Runs ``sweep_ttl`` for coroutines."""
         await self._mirror.aopen()
         count = await self.workspace.asweep()
         await self._mirror.acatch_up()
@@ -443,7 +443,7 @@ class MergeStore(BaseStore):
         return self._mirror.do(self._mirror.adoption.adopt()) if self._mirror.adoption is not None else 0
 
     async def aadopt(self) -> int:
-        """``adopt`` for coroutines."""
+        """Runs ``adopt`` for coroutines."""
         return await self._mirror.ado(self._mirror.adoption.adopt()) if self._mirror.adoption is not None else 0
 
     def catch_up(self) -> int:
@@ -456,26 +456,26 @@ class MergeStore(BaseStore):
         return self._mirror.catch_up(early=True)
 
     async def acatch_up(self) -> int:
-        """``catch_up`` for coroutines."""
+        """Runs ``catch_up`` for coroutines."""
         await self._mirror.aopen()
         return await self._mirror.acatch_up(early=True)
 
     # -- the workspace's inbox and journal ---------------------------------------------------------------------------
 
     def escalations(self, namespace: tuple[str, ...] = (), *, state: str = "open") -> list[Escalation]:
-        """The escalations under a namespace prefix (``Workspace.escalations``)."""
+        """Returns the escalations under a namespace prefix (``Workspace.escalations``)."""
         return self.workspace.escalations(namespace, state=state)
 
     async def aescalations(self, namespace: tuple[str, ...] = (), *, state: str = "open") -> list[Escalation]:
-        """``escalations`` for coroutines."""
+        """Runs ``escalations`` for coroutines."""
         return await self.workspace.aescalations(namespace, state=state)
 
     def escalation(self, id: str) -> Escalation | None:
-        """The escalation with an id (``Workspace.escalation``)."""
+        """Returns the escalation with an id (``Workspace.escalation``)."""
         return self.workspace.escalation(id)
 
     async def aescalation(self, id: str) -> Escalation | None:
-        """``escalation`` for coroutines."""
+        """Runs ``escalation`` for coroutines."""
         return await self.workspace.aescalation(id)
 
     def resolve(
@@ -490,7 +490,7 @@ class MergeStore(BaseStore):
     async def aresolve(
         self, escalation: Escalation | str, value: Any, *, by: str, version: str | None = None, why: str | None = None
     ) -> Receipt:
-        """``resolve`` for coroutines."""
+        """Runs ``resolve`` for coroutines."""
         await self._mirror.aopen()
         receipt = await self.workspace.aresolve(escalation, value, by=by, version=version, why=why)
         await self._mirror.awritten(await self.workspace.acall(self._place, escalation))
@@ -508,7 +508,7 @@ class MergeStore(BaseStore):
     async def adismiss(
         self, escalation: Escalation | str, *, by: str, version: str | None = None, why: str | None = None
     ) -> Receipt:
-        """``dismiss`` for coroutines."""
+        """Runs ``dismiss`` for coroutines."""
         await self._mirror.aopen()
         receipt = await self.workspace.adismiss(escalation, by=by, version=version, why=why)
         await self._mirror.awritten(await self.workspace.acall(self._place, escalation))
@@ -519,7 +519,7 @@ class MergeStore(BaseStore):
         return self.workspace.claim(escalation, by=by, version=version)
 
     async def aclaim(self, escalation: Escalation | str, *, by: str, version: str | None = None) -> Escalation:
-        """``claim`` for coroutines."""
+        """Runs ``claim`` for coroutines."""
         return await self.workspace.aclaim(escalation, by=by, version=version)
 
     def on_escalation(self, callback: Callable[[Event], Any]) -> Callable[[], None]:
@@ -527,19 +527,19 @@ class MergeStore(BaseStore):
         return self.workspace.on_escalation(callback)
 
     def blame(self, namespace: tuple[str, ...], key: str) -> dict[tuple[str, ...], tuple[Credit, ...]]:
-        """Who stands for each live value, by path (``Workspace.blame``)."""
+        """Tells who stands for each live value, by path (``Workspace.blame``)."""
         return self.workspace.blame(namespace, key)
 
     async def ablame(self, namespace: tuple[str, ...], key: str) -> dict[tuple[str, ...], tuple[Credit, ...]]:
-        """``blame`` for coroutines."""
+        """Runs ``blame`` for coroutines."""
         return await self.workspace.ablame(namespace, key)
 
     def history(self, namespace: tuple[str, ...], key: str) -> list[HistoryEntry]:
-        """The changes of an item, newest first (``Workspace.history``)."""
+        """Returns the changes of an item, newest first (``Workspace.history``)."""
         return self.workspace.history(namespace, key)
 
     async def ahistory(self, namespace: tuple[str, ...], key: str) -> list[HistoryEntry]:
-        """``history`` for coroutines."""
+        """Runs ``history`` for coroutines."""
         return await self.workspace.ahistory(namespace, key)
 
     def acting_as(

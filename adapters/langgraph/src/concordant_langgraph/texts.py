@@ -20,7 +20,7 @@ _UNSET: Any = object()
 
 
 def checked_index(namespace: tuple[str, ...], key: str, index: Any) -> Index:
-    """What was given as ``index=``.
+    """Tells what was given as ``index=``.
 
     Raises:
         InvalidWriteError: it is neither ``False`` nor a list of paths.
@@ -52,7 +52,7 @@ class Indexing:
             self._paths = config.get("__tokenized_fields") if isinstance(config, dict) else None
 
     def texts(self, value: dict[str, Any], index: Index) -> dict[str, str] | None:
-        """The texts by the names of their vectors; ``None`` where they cannot be told."""
+        """Returns the texts by the names of their vectors; ``None`` where they cannot be told."""
         if not self.ranks or index is False:
             return {}
         if index is not None:
@@ -69,7 +69,7 @@ class Indexing:
         return found
 
     def without_repeats(self, value: dict[str, Any], index: Index) -> Index:
-        """The same texts, each from one path only: InMemoryStore refuses a value that has one text twice."""
+        """Returns the same texts, each from one path only: InMemoryStore refuses a value that has one text twice."""
         paths = index if isinstance(index, list) else [path for path, _ in self._paths or []]
         seen: set[str] = set()
         chosen = []

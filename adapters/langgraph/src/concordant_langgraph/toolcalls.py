@@ -43,7 +43,7 @@ class ToolCall(NamedTuple):
     """The texts among the arguments that the model gave it."""
 
     def says(self, value: Any) -> bool:
-        """Whether a value is one of the texts that the model gave: it was there before the tool read anything."""
+        """Tells whether a value is one of the texts that the model gave: it was there before the tool read anything."""
         return type(value) is str and value != "" and value in self.texts
 
     @property
@@ -74,7 +74,7 @@ tool_call: Callable[[], ToolCall | None] = _under_way.get
 
 
 def tool_call_of(checkpoint_ns: str) -> ToolCall | None:
-    """The innermost tool call that a task is executing, if the calling code runs in one of its."""
+    """Returns the innermost tool call that a task is executing, if the calling code runs in one of its."""
     call = _under_way.get()
     while call is not None and call.namespace != checkpoint_ns:
         call = call.outer

@@ -25,7 +25,7 @@ def memory_tools(
     name: str = "",
     resolve: bool = True,
 ) -> list[BaseTool]:
-    """LangChain tools for agents: read, update, list conflicts, resolve one.
+    """Makes LangChain tools for agents: read, update, list conflicts, resolve one.
 
     Their arguments come from the model, kind by kind: what to add, what to remove, passages to replace. A call says
     by itself what it adds and what it takes away, so an agent need not read first. The answer tells the agent what was

@@ -28,8 +28,8 @@ class Vectors(NamedTuple):
 
 
 def vectors_beside(url: str, index: Mapping[str, Any]) -> Vectors | None:
-    """The store that keeps the vectors of a database: for ``sqlite:///team.db`` in a file beside it, for Postgres in a
-    schema of their own; another one for each way of making vectors (``dims``, ``fields``, ...).
+    """Returns the store that keeps the vectors of a database: for ``sqlite:///team.db`` in a file beside it, for
+    Postgres in a schema of their own; another one for each way of making vectors (``dims``, ``fields``, ...).
 
     Returns:
         ``None`` where there can be none, which is logged: a driver is missing, SQLite takes no extensions in this

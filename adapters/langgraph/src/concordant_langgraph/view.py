@@ -250,8 +250,8 @@ class View:
     # -- ranking -----------------------------------------------------------------------------------------------------
 
     def ranked(self, op: SearchOp, accepts: Accepts) -> Steps[list[Ranked]]:
-        """The documents under a prefix, most similar to a query first, with their scores; of equal ones the oldest; at
-        the end, without a score, those that have no vectors, or not yet. So it is in every store.
+        """Iterates the documents under a prefix, most similar to a query first, with their scores; of equal ones the
+        oldest; at the end, without a score, those that have no vectors, or not yet. So it is in every store.
 
         Args:
             accepts: whether a document, as the caller sees it, is one of those wanted.

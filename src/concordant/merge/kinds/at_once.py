@@ -20,8 +20,8 @@ MANY = 256
 
 
 def bulk_of(field: Field, value: Any, stamp: Stamp) -> Bulk | None:
-    """What the first write of a field makes of it, all its parts still to be made; ``None`` where they have to be made
-    one after the other."""
+    """Tells what the first write of a field makes of it, all its parts still to be made; ``None`` where they have to be
+    made one after the other."""
     if not value or not isinstance(value, (list, dict)) or not (field.kind.can_wait and _can_wait(field)):
         return None
     keys = field.kind.keys_in(field, value)
@@ -50,8 +50,8 @@ def _can_wait(field: Field) -> bool:
 
 
 def shown_at_once(look: Look, field: Field, path: Path, cell: Tree) -> Any:
-    """What one write gave of a container at once, all of it as it is shown where it stands as it was given; ``None``
-    where that takes a look at each part."""
+    """Tells what one write gave of a container at once, all of it as it is shown where it stands as it was given;
+    ``None`` where that takes a look at each part."""
     if not isinstance(cell, Bulk) or look.included is not None:
         return None
     value, child = cell.given.value, field.child
@@ -63,7 +63,8 @@ def shown_at_once(look: Look, field: Field, path: Path, cell: Tree) -> Any:
 
 
 def values_there(cell: Bulk, shown: Any) -> dict[str, Any]:
-    """What ``shown_at_once`` gave by key, without parts that went; where one was changed since, something stands."""
+    """Tells what ``shown_at_once`` gave by key, without parts that went; where one was changed since, something
+    stands."""
     values = cell.given.by_key(shown)
     for key in cell.gone:
         del values[key]

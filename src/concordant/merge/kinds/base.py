@@ -474,7 +474,7 @@ class Memory:
         self.latest[path[0]] = ((stamp, path), *known[:1])
 
     def take(self, path: Path, contests: Iterable[Contest], settled: Iterable[Any]) -> None:
-        """What was read at a place."""
+        """Tells what was read at a place."""
         before = self.contests.get(path, ())
         now = tuple(contests)
         if now != before:
@@ -491,7 +491,7 @@ class Memory:
             self.settled.pop(path, None)
 
     def done(self, path: Path, known: Known) -> None:
-        """A place has been read."""
+        """Takes note that a place has been read."""
         if (known.value is ABSENT or known.value is None) and not isinstance(known.parts, Weighed):
             for part, below in known.below.items():
                 self.forget((*path, part), below)
@@ -513,7 +513,7 @@ class Memory:
             waiting += one.below.values()
 
     def forget(self, path: Path, known: Known) -> None:
-        """A place is no more."""
+        """Takes note that a place is no more."""
         self.take(path, (), ())
         for part, below in known.below.items():
             self.forget((*path, part), below)
@@ -542,18 +542,19 @@ class Look:
     doubts: bool = False
 
     def keys(self, path: Path, cell: Any) -> list[str]:
-        """The names in a container: as they came, or sorted where they may have come in another order elsewhere."""
+        """Returns the names in a container: as they came, or sorted where they may have come in another order
+        elsewhere."""
         names = [name for name in cell if name is not None]
         return sorted(names) if self.sorts(path) else names
 
     def sorts(self, path: Path) -> bool:
-        """Whether the names in a container are sorted."""
+        """Tells whether the names in a container are sorted."""
         if self.sort_keys or self.keeps is None:
             return self.sort_keys
         return any(self.keeps(path[:depth]) for depth in range(len(path) + 1))
 
     def entries(self, register: Register) -> Register:
-        """The entries of a register that this reading takes into account."""
+        """Returns the entries of a register that this reading takes into account."""
         if self.included is None:
             return register
         return tuple(entry for entry in register if self.included(entry.stamp))
@@ -598,7 +599,7 @@ class Look:
             self.extra[place] = contest
 
     def found(self) -> Iterable[Contest]:
-        """What is contested in places of the tree."""
+        """Tells what is contested in places of the tree."""
         memory = self.memory
         if memory is None:
             return self.contests
@@ -617,7 +618,7 @@ class Look:
         memory.changes.clear()
 
     def read_all(self, path: Path, cell: Any, parts: Any) -> None:
-        """All in the place under way was read."""
+        """Takes note that all in the place under way was read."""
         here = self.here
         if here is not None:
             for gone in [key for key in here.below if key not in cell]:
@@ -625,13 +626,13 @@ class Look:
             here.parts = parts
 
     def forget(self, path: Path) -> None:
-        """A place in the one under way is no more."""
+        """Takes note that a place in the one under way is no more."""
         known = self.here.below.pop(path[-1], None) if self.here is not None else None
         if known is not None and self.memory is not None:
             self.memory.forget(path, known)
 
     def weighed(self, register: Register, canon: Canon) -> Weighed:
-        """A register's entries by equal value."""
+        """Returns a register's entries by equal value."""
         here = self.here
         if here is None:
             return Weighed(register, canon)

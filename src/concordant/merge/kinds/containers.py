@@ -21,7 +21,7 @@ def gathered(
     put: Callable[[P, str], bool],
     anew: Callable[[P], None],
 ) -> P:
-    """What a kind makes of all keys of the place under way: after a change, of those that have changed.
+    """Tells what a kind makes of all keys of the place under way: after a change, of those that have changed.
 
     Args:
         begin: makes it of some keys, or none, and tells the others.
@@ -52,7 +52,7 @@ def read_parts(
     by_field: bool = False,
     at_once: Callable[[], tuple[dict[str, Any], Iterable[str]] | None] = lambda: None,
 ) -> dict[str, Any]:
-    """The values in a container by name, as far as there are any.
+    """Returns the values in a container by name, as far as there are any.
 
     Args:
         at_once: where much of it can be read at once, gives the values by key, and the keys that are still to be read.

@@ -35,14 +35,15 @@ PLACES = 2**32
 
 
 def standing_value(field: Field, cell: Any) -> Any:
-    """The value that stands in a cell; ``ABSENT`` if none does."""
+    """Returns the value that stands in a cell; ``ABSENT`` if none does."""
     return field.kind.read(Look("update"), field, (), (), cell)
 
 
 def converted(
     old: Field, new: Field, cell: Any, public: tuple[str, ...], place: str, fit: Fit, above: tuple[str, ...] = ()
 ) -> Any:
-    """A cell of the field ``old`` as one of ``new``; ``None`` if something would be lost by that, or is contested.
+    """Returns a cell of the field ``old`` as one of ``new``; ``None`` if something would be lost by that, or is
+    contested.
 
     Args:
         place: names the place in its record of the new cell, or of the one that it is a part of.
@@ -68,8 +69,8 @@ def converted(
 
 
 def refitted(field: Field, cell: Any, public: tuple[str, ...], place: str, fit: Fit) -> Any:
-    """A cell whose elements or items have another form under the present model, in that form; ``None`` where there is
-    nothing to do, or an item does not fit.
+    """Returns a cell whose elements or items have another form under the present model, in that form; ``None`` where
+    there is nothing to do, or an item does not fit.
     """
     if field.kind.holds not in ("elements", "items"):
         return None
@@ -233,12 +234,12 @@ def _slots(field: Field, path: Path) -> tuple[str, ...]:
 
 
 def leaf_place(place: str, slots: tuple[str, ...]) -> str:
-    """The place in the names of images that stand in a field of a record which was made of one value."""
+    """Returns the place in the names of images that stand in a field of a record which was made of one value."""
     return f"{place}={hashlib.sha256(chr(0).join(slots).encode()).hexdigest()[:16]}"
 
 
 def places_of(field: Field, place: str, above: tuple[str, ...] = ()) -> Iterator[str]:
-    """The places in the names of images of which a converted cell of a field may consist."""
+    """Iterates the places in the names of images of which a converted cell of a field may consist."""
     if not above:
         yield place
     for part in field.fields.values():
@@ -312,7 +313,8 @@ def _keyed_of_list(new: Field, cell: Any, wanted: Any, place: str, above: tuple[
 
 
 def nodes_of(old: Field, cell: Any, place: str) -> Tree | None:
-    """What a tree stores at a key for what another kind has stored; ``None`` if something would be lost by that."""
+    """Tells what a tree stores at a key for what another kind has stored; ``None`` if something would be lost by
+    that."""
     sort, name = _sort(old), old.name
     if sort == "scalar":
         return _node_of_scalar(name, cell, place)

@@ -23,7 +23,7 @@ _DELETION = digest_of(None)
 
 
 def replaced(leaf: Leaf, counts: Callable[[Stamp], bool]) -> Register | None:
-    """What stood in a leaf before the writes that count, as far as they carry it."""
+    """Tells what stood in a leaf before the writes that count, as far as they carry it."""
     found = agreed(tuple([entry for entry in as_register(leaf) if counts(entry.stamp)]))
     if found is None or found.value is None:
         return None
@@ -133,7 +133,7 @@ class Doubt:
             )
 
     def is_alive(self, cell: Tree) -> bool:
-        """Whether updates that the deletions had not seen keep the container readable."""
+        """Tells whether updates that the deletions had not seen keep the container readable."""
         if not self._later:
             return False
         return bool(self.marks) or any(stands(leaf) for path, leaf in leaves(cell) if path[0] not in (None, PARKED))
@@ -141,7 +141,7 @@ class Doubt:
     def contest(
         self, look: Look, field: Field, public: tuple[str, ...], shown: Any, read: Callable[[Look, Tree], Any]
     ) -> Contest:
-        """What is contested about the container, which shows this."""
+        """Tells what is contested about the container, which shows this."""
         stamps, agents = self._updaters.told()
         value, known = encode_read(shown), self._updated
         if known is None or known[0] is not stamps or known[1].value != value:

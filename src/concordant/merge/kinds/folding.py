@@ -30,7 +30,7 @@ EXACT = Context(prec=4096)
 
 
 def add(one: Any, other: Any) -> Any:
-    """The exact sum of two amounts in JSON form (a ``Decimal`` is a string)."""
+    """Returns the exact sum of two amounts in JSON form (a ``Decimal`` is a string)."""
     if isinstance(one, str) or isinstance(other, str):
         return format(EXACT.add(Decimal(one), Decimal(other)), "f")
     return one + other
@@ -46,7 +46,7 @@ def _is_amount(amount: Any) -> bool:
 
 
 def negative(amount: Any) -> Any:
-    """The amount that takes this one back."""
+    """Returns the amount that takes this one back."""
     return format(EXACT.minus(Decimal(amount)), "f") if isinstance(amount, str) else -amount
 
 
@@ -73,7 +73,7 @@ def _is_share(share: Any) -> bool:
 
 
 def shares_of(value: bytes, agent: str) -> list[tuple[str, Any]]:
-    """Who added what of an entry's sum.
+    """Tells who added what of an entry's sum.
 
     Args:
         agent: whose entry it is, if it is not folded.

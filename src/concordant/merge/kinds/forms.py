@@ -13,7 +13,7 @@ __all__ = ["field_of", "form_of"]
 
 
 def form_of(field: Field) -> dict[str, Any]:
-    """How a field merges."""
+    """Tells how a field merges."""
     kind = field.kind
     node: dict[str, Any] = {"tag": field.tag}
     for option in kind.shaped:
@@ -30,7 +30,7 @@ def form_of(field: Field) -> dict[str, Any]:
 
 
 def field_of(name: str, form: dict[str, Any], present: Field | None = None) -> Field:
-    """A field that merges so.
+    """Returns a field that merges so.
 
     Args:
         present: that of the present model, from which is taken how values of a type compare where the kind is the

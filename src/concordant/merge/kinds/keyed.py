@@ -126,7 +126,7 @@ class KeyedSet(Kind):
         edit_keys(change, field, path, before, known, grow_only=grow_only)
 
     def records_beyond(self, field: Field, base: Any, value: Any, by: str) -> Any:
-        """The records, each with what is new of it and its key."""
+        """Returns the records, each with what is new of it and its key."""
         after = _by_key(value, by)
         news = keys_beyond(field, _by_key(base, by), after)
         if news is ABSENT:
@@ -145,7 +145,7 @@ class KeyedSet(Kind):
             change.touch((*path, key), place)
 
     def read_records(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any, by: str) -> Any:
-        """The records, the one first added first."""
+        """Returns the records, the one first added first."""
 
         def shown(look: Look, cell: Any) -> Any:
             beside = _beside_given(look, field, path, public, cell, by)
@@ -351,6 +351,6 @@ def _keys_of(records: Any, by: str) -> list[str]:
 
 
 def key_of(record: Any, by: str) -> str:
-    """The key under which a record is kept: the text of what identifies it."""
+    """Returns the key under which a record is kept: the text of what identifies it."""
     key = record[by]
     return key if isinstance(key, str) else canonical(encode(key)).decode()

@@ -158,15 +158,15 @@ class Nested(Kind):
         check_node(cell, fields)
 
     def field(self, field: Field, name: str) -> Field:
-        """The field with this name."""
+        """Returns the field with this name."""
         return field.fields[name]
 
     def written(self, change: Change, path: Path, field: Field, name: str) -> Field:
-        """The same, for a write."""
+        """Returns the same, for a write."""
         return field.fields[name]
 
     def parts(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> dict[str, Any]:
-        """The values of the fields that are stored."""
+        """Returns the values of the fields that are stored."""
 
         def keys() -> list[str]:
             return [part.slot for part in field.fields.values() if part.slot in cell]
@@ -224,7 +224,7 @@ class OpenRecord(Nested):
         return open_field(name, "scalar")
 
     def stored(self, slot: str) -> Field:
-        """The field that is stored under a key of the tree."""
+        """Returns the field that is stored under a key of the tree."""
         tag, name = split_slot(slot)
         return node_field(name, "list", True) if self.deep and tag == "scalar" else open_field(name, tag)
 
@@ -299,7 +299,7 @@ _OPEN_SCALAR = _OpenScalar()
 
 @lru_cache(maxsize=4096)
 def open_field(name: str, tag: str) -> Field:
-    """A field as its tag tells, for what no model describes."""
+    """Returns a field as its tag tells, for what no model describes."""
     if tag == "scalar":
         return Field(name, _OPEN_SCALAR, tag)
     part = part_field(f"{tag}:{name}", OpenTree())
@@ -311,7 +311,7 @@ def open_field(name: str, tag: str) -> Field:
 
 
 def stored_field(name: str, tag: str) -> Field:
-    """``open_field`` for a tag that came from outside.
+    """Does as ``open_field`` for a tag that came from outside.
 
     Raises:
         MisshapenError: there is no such kind.
@@ -330,7 +330,7 @@ OPEN_TREE = Field("", OpenRecord(deep=True), "record")
 
 
 def field_at(root: Field, path: Path) -> Field:
-    """The field that a tree path leads to or into."""
+    """Returns the field that a tree path leads to or into."""
     field = root
     for part in path:
         below = field.kind.below(field, part) if part is not None else None
@@ -341,7 +341,7 @@ def field_at(root: Field, path: Path) -> Field:
 
 
 def public_path(root: Field, path: Path) -> tuple[str, ...]:
-    """The path as users see it: names of fields and keys, nothing of how kinds store what is below them."""
+    """Returns the path as users see it: names of fields and keys, nothing of how kinds store what is below them."""
     if path and path[0] == PARKED:
         return tuple(json.loads(path[1] or "[]"))
     result: list[str] = []
@@ -378,6 +378,6 @@ def stored_path(root: Field, path: Iterable[str]) -> Path:
 
 
 def split_slot(slot: str) -> tuple[str, str]:
-    """A tree key's tag and field name."""
+    """Returns a tree key's tag and field name."""
     tag, _, name = slot.partition(":")
     return tag, name

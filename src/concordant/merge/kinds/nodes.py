@@ -23,8 +23,8 @@ Read = Callable[[Look, Tree], Any]
 def node_value(
     look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Tree, read: Read, gone: Any = ABSENT
 ) -> Any:
-    """What a container shows; ``gone`` if it does not stand: it was deleted, and no update concurrent with that keeps
-    it readable.
+    """Tells what a container shows; ``gone`` if it does not stand: it was deleted, and no update concurrent with that
+    keeps it readable.
 
     Args:
         read: reads what is in it.

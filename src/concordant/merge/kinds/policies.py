@@ -49,7 +49,7 @@ def _outermost(choose: Callable[..., list[Entry]], groups: Groups, rank: Rank) -
 
 
 def unordered(text: JSON) -> Any:
-    """The key of values whose type has no order: there is none."""
+    """Returns the key of values whose type has no order: there is none."""
     raise TypeError("values of this type have no order")
 
 

@@ -61,7 +61,7 @@ class Reducer(Kind, metaclass=Interned):
 
 
 def identity(kind: Kind, item: Any) -> bytes:
-    """The bytes by which elements compare where no model tells their type: by JSON form, decimals as numbers.
+    """Returns the bytes by which elements compare where no model tells their type: by JSON form, decimals as numbers.
 
     Raises:
         InvalidContributionError: the element has no JSON form.

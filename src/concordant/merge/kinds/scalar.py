@@ -36,7 +36,7 @@ class Says:
         return weighed.options()
 
     def reason(self, values: Sequence[list[Entry]]) -> str:
-        """Why different values are asked about."""
+        """Tells why different values are asked about."""
         return "scalar"
 
     def is_told(self, values: Sequence[list[Entry]]) -> bool:

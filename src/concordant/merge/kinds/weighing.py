@@ -39,7 +39,7 @@ class Option:
 
 
 def digest_of(value: bytes | None) -> int:
-    """What one value adds to the digest of a set of values; ``None`` stands for a deletion."""
+    """Tells what one value adds to the digest of a set of values; ``None`` stands for a deletion."""
     return int.from_bytes(sha256(b"\x00" if value is None else value).digest()[:16])
 
 
@@ -66,7 +66,7 @@ class Group(list[Entry]):
             self.agents[entry.stamp.agent] = None
 
     def as_option(self) -> Option:
-        """The group as a contender."""
+        """Returns the group as a contender."""
         if self.option is None:
             self.option = Option(self[0].value, tuple(self.stamps), tuple(self.agents))
         return self.option
@@ -162,13 +162,13 @@ class Weighed:
             self._carried[entry.base] = self._carried.get(entry.base, 0) + 1
 
     def standing(self) -> list[Group]:
-        """The groups that are values, not deletions; whoever keeps it has to copy it."""
+        """Returns the groups that are values, not deletions; whoever keeps it has to copy it."""
         if self._standing is None:
             self._standing = [group for key, group in self.groups.items() if key is not None]
         return self._standing
 
     def options(self) -> tuple[Option, ...]:
-        """The groups as contenders."""
+        """Returns the groups as contenders."""
         if self._options is None:
             self._options = []
             for number, group in enumerate(self.groups.values()):

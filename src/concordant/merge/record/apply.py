@@ -140,7 +140,7 @@ def apply(
     gone: SeenBy | None = None,
     fit: Fit | None = None,
 ) -> Applied:
-    """The changes that a write makes to a record, for ``record.commit``.
+    """Returns the changes that a write makes to a record, for ``record.commit``.
 
     Args:
         root: the compiled schema's root field.
@@ -233,7 +233,7 @@ def _stored(root: Field, places: Places) -> dict[Path, Items[Hunk]]:
 
 
 def without(record: Record, root: Field, earlier: Items[Earlier], stamp: Stamp) -> Record:
-    """The record as it would be had those writes (the newest given first) not been made; for reading only."""
+    """Returns the record as it would be had those writes (the newest given first) not been made; for reading only."""
     twin = record.copy()
     change = Change(twin.tree, stamp, lambda _: False)
     take_back(change, root, earlier)

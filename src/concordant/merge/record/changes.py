@@ -64,7 +64,7 @@ def _journalled(change: LeafChange) -> LeafChange:
 
 
 def packed(changes: Items[LeafChange]) -> bytes | Items[LeafChange]:
-    """Journalled changes as a journal in memory keeps them: those of texts and lists as bytes (``load_changes``).
+    """Gives journalled changes as a journal in memory keeps them: those of texts and lists as bytes (``load_changes``).
 
     As objects they are a dozen for each edit, and Python's garbage collector walks through all there are. Those of
     registers share their entries with each other, and stay.
@@ -74,7 +74,7 @@ def packed(changes: Items[LeafChange]) -> bytes | Items[LeafChange]:
 
 
 def later_leaf(change: LeafChange, earlier: Leaf | None) -> Leaf | None:
-    """What a journalled change makes of what was there before it.
+    """Tells what a journalled change makes of what was there before it.
 
     Raises:
         ConcordantError: that is not what it was made of.
@@ -107,7 +107,7 @@ def dump_changes(
     *,
     onward: bool = True,
 ) -> bytes:
-    """A journal row's changes and effect, and up to which commit its writer had seen.
+    """Returns a journal row's changes and effect, and up to which commit its writer had seen.
 
     Args:
         onward: whether the changes can be made once more; else they can only be taken back.
@@ -123,7 +123,7 @@ def dump_changes(
 
 
 def load_changes(data: bytes) -> tuple[tuple[LeafChange, ...], tuple[LeafChange, ...] | None, int | None]:
-    """What ``dump_changes`` was given, texts and lists as ``Spliced``.
+    """Tells what ``dump_changes`` was given, texts and lists as ``Spliced``.
 
     Raises:
         CodecError: these are no such bytes.

@@ -68,7 +68,7 @@ class Numbers(dict[Stamp, int]):
         return number
 
     def table(self) -> list[tuple[object, ...]]:
-        """The table, as plain tuples: what has a class of its own takes long to write."""
+        """Returns the table, as plain tuples: what has a class of its own takes long to write."""
         return [stamp[:] for stamp in self]
 
 
@@ -79,7 +79,7 @@ class CodecError(ConcordantError, ValueError):
 def dump_record(
     record: Record, *, local: bool = True, whole: bool = True, onward: Mapping[Path, Onward] = _NONE
 ) -> bytes:
-    """The record's bytes.
+    """Returns the record's bytes.
 
     Args:
         local: whether to include what only this replica knows (when writes of others arrived, when the document was
@@ -154,7 +154,8 @@ def _dump_beside(record: Record, number: Number, body: list[Any], format_: int, 
 
 
 def dump_by_portions(record: Record) -> Iterator[bytes]:
-    """The record's bytes as ``load_record`` reads them, a portion at a time: the next is made when it is asked for."""
+    """Iterates the record's bytes as ``load_record`` reads them, a portion at a time: the next is made when it is asked
+    for."""
     stamps = Numbers()
     number = stamps.__getitem__
     beside = _dump_beside(record, number, [], _format_of(record.tree), local=True)
@@ -207,7 +208,7 @@ def _dump_onward(told: Onward, number: Number) -> Any:
 
 
 def load_record(data: bytes, onward: dict[Path, Onward] | None = None) -> Record:
-    """The record that these bytes were made of.
+    """Returns the record that these bytes were made of.
 
     Args:
         onward: takes up the texts and lists that are told by what they were, which the record lacks then.
@@ -281,14 +282,14 @@ def _load_leaves(tree: Tree, data: Any, stamps: list[Stamp], onward: dict[Path, 
 
 
 def load_stamps(data: Any) -> list[Stamp]:
-    """The table of stamps that the numbers in leaves refer to."""
+    """Returns the table of stamps that the numbers in leaves refer to."""
     return [
         Stamp(float(s[0]), load_text(s[1]), int(s[2]), load_text(s[3]), load_text(s[4]), load_text(s[5])) for s in data
     ]
 
 
 def dump_piece(piece: Piece, number: Number) -> Any:
-    """A piece of a sequence as nested lists."""
+    """Returns a piece of a sequence as nested lists."""
     stamp, k, offset, content, parent, line, struck, live, replaces, beside, credits = piece
     flags = line + 2 * live + 4 * replaces
     told = [number(stamp), k, offset, dump_content(content), parent, flags, struck]
@@ -300,12 +301,12 @@ def dump_piece(piece: Piece, number: Number) -> Any:
 
 
 def dump_content(content: Content) -> Any:
-    """The content of a piece: text, or a list of JSON texts."""
+    """Returns the content of a piece: text, or a list of JSON texts."""
     return content if isinstance(content, str) else [item.decode() for item in content]
 
 
 def load_piece(data: Any, stamps: list[Stamp]) -> Piece:
-    """The piece that ``dump_piece`` was given."""
+    """Returns the piece that ``dump_piece`` was given."""
     stamp, k, offset, content, parent, flags, struck, *more = data
     beside, credits = [*more, None, None][:2]
     return Piece(
@@ -328,7 +329,7 @@ def _load_anchor(data: Any) -> Anchor:
 
 
 def dump_leaf(leaf: Leaf, number: Number) -> Any:
-    """A leaf as nested lists.
+    """Returns a leaf as nested lists.
 
     Args:
         number: gives each stamp its place in the table of stamps.
@@ -350,7 +351,7 @@ def dump_leaf(leaf: Leaf, number: Number) -> Any:
 
 
 def load_leaf(data: Any, stamps: list[Stamp]) -> Leaf:
-    """The leaf that ``dump_leaf`` was given."""
+    """Returns the leaf that ``dump_leaf`` was given."""
     if isinstance(data, dict):
         pieces = [load_piece(piece, stamps) for piece in data["p"]]
         strikes = [Strike(stamps[stamp], int(k)) for stamp, k in data["s"]]
@@ -376,7 +377,7 @@ def load_leaf(data: Any, stamps: list[Stamp]) -> Leaf:
 
 
 def dump_spliced(cut: Spliced, number: Number, onward: bool = True) -> Any:
-    """The difference between two contents. Of what both have, the length alone stands on either side.
+    """Returns the difference between two contents. Of what both have, the length alone stands on either side.
 
     Args:
         onward: whether it tells the later content; else it tells the earlier one alone.
@@ -404,14 +405,14 @@ _UNTOLD = Piece(Stamp(0.0, "", 0, "", "", ""), 0, 0, -1, None)  # type: ignore[a
 
 
 def load_spliced(data: Any, stamps: list[Stamp]) -> Spliced:
-    """The difference that ``dump_spliced`` was given."""
+    """Returns the difference that ``dump_spliced`` was given."""
     hunks = [Swap(int(at), load_pieces(was, stamps), load_pieces(now, stamps)) for at, was, now in data["hunks"]]
     added, removed = data["strikes"]
     return Spliced(hunks, load_strikes(added, stamps), load_strikes(removed, stamps))
 
 
 def load_pieces(data: Any, stamps: list[Stamp]) -> Items[Piece]:
-    """The pieces of one side of a hunk; where only their number was kept, as many that say nothing."""
+    """Returns the pieces of one side of a hunk; where only their number was kept, as many that say nothing."""
     if isinstance(data, int):
         return [_UNTOLD] * data
     return [_piece(piece, stamps) for piece in data]

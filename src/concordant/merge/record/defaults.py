@@ -27,8 +27,8 @@ AUTHOR = "default"
 def with_defaults(
     change: Change, field: Field, path: Path, base: Mapping[str, Any], values: Mapping[str, Any], known: VersionVector
 ) -> dict[str, Any]:
-    """What an editor was shown of a record, with the defaults of fields that nobody had written, which the change puts
-    there unless they are.
+    """Tells what an editor was shown of a record, with the defaults of fields that nobody had written, which the change
+    puts there unless they are.
 
     Args:
         base: what was written of it.

@@ -32,7 +32,7 @@ class Adapted(NamedTuple):
     moves: tuple[tuple[str, str], ...]
 
     def known(self, vector: VersionVector) -> VersionVector:
-        """The images that are known to a record with this version vector, once its tree is this one."""
+        """Returns the images that are known to a record with this version vector, once its tree is this one."""
         found: VersionVector = {}
         for before, after in self.moves:
             found |= images_known(vector | found, before, after)
@@ -40,13 +40,14 @@ class Adapted(NamedTuple):
 
 
 def adapted(tree: Tree, root: Field, fit: Fit) -> Adapted:
-    """The tree with all in it converted that converts without loss."""
+    """Returns the tree with all in it converted that converts without loss."""
     moves: list[tuple[str, str]] = []
     return Adapted(_adapted(tree, root, (), (), fit, moves), tuple(moves))
 
 
 def adapted_standing(tree: Tree, root: Field, fit: Fit) -> Adapted:
-    """``adapted`` for a tree that holds what deletions keep beside what is live: they keep also what was made of it."""
+    """Does as ``adapted`` for a tree that holds what deletions keep beside what is live: they keep also what was made
+    of it."""
     found = adapted(tree, root, fit)
     marks = [(path, leaf) for path, leaf in leaves(found.tree) if path[-1] is None and covers(leaf)]
     if not (found.moves and marks):
@@ -69,7 +70,7 @@ def _with_images(entry: Entry, holder: Path, root: Field, fit: Fit) -> Entry:
 
 
 def former_names(root: Field) -> frozenset[str]:
-    """Names at the top under which fields of the model may be stored as well."""
+    """Returns names at the top under which fields of the model may be stored as well."""
     return frozenset(name for part in root.fields.values() for name in part.former)
 
 
@@ -303,8 +304,8 @@ def _is_deep(field: Field) -> bool:
 
 
 def fitted(look: Look, root: Field, tree: Tree, value: Any, fit: Fit) -> tuple[Any, bool]:
-    """What a record shows of what an adapted tree holds, and whether any of it does not fit; questions about that are
-    added to ``look.contests``."""
+    """Tells what a record shows of what an adapted tree holds, and whether any of it does not fit; questions about that
+    are added to ``look.contests``."""
     if value is ABSENT or isinstance(root.kind, OpenRecord):
         return value, False
     fitting = _Fitting(look, fit)

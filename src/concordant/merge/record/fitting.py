@@ -117,7 +117,7 @@ class Fitting:
         return True
 
     def contests(self, contested: Set[tuple[str, ...]]) -> Iterator[tuple[Path, Contest]]:
-        """What is held back, by place, but for paths that are contested anyway."""
+        """Tells what is held back, by place, but for paths that are contested anyway."""
         for (path, cell), held in self._held.items():
             if path in contested:
                 continue
@@ -130,7 +130,7 @@ class Fitting:
             yield (INVALID, *cell), Contest(path, cell, "invalid", "", base, options, field, held.digest)
 
     def holds(self, stamp: Stamp) -> bool:
-        """Whether something of a write is held back."""
+        """Tells whether something of a write is held back."""
         return any(stamp in stamps for held in self._held.values() for stamps, _ in held.groups.values())
 
     def _parts(self, path: Path, leaf: Any) -> Iterator[_Part]:

@@ -32,12 +32,12 @@ def join(record: Record, other: Record) -> tuple[LeafChange, ...]:
 
 
 def joined_vector(record: Record, other: Record) -> VersionVector:
-    """The version vector of the joined record."""
+    """Returns the version vector of the joined record."""
     return merge_vectors((record.vector, other.vector))
 
 
 def joined_settings(record: Record, other: Record) -> dict[str, Setting]:
-    """What is remembered beside the value: of each name the newest."""
+    """Tells what is remembered beside the value: of each name the newest."""
     joined = dict(record.settings)
     for name, theirs in other.settings.items():
         ours = joined.get(name)

@@ -83,7 +83,7 @@ class HasLeases(Protocol):
 
 
 def end_of(leases: Leases) -> float:
-    """When the document expires; infinite if it does not."""
+    """Tells when the document expires; infinite if it does not."""
     return max((lease.until for lease in leases), default=math.inf)
 
 
@@ -112,7 +112,7 @@ def _beginning(leases: Leases) -> float | None:
 
 
 def after_write(record: HasLeases, stamp: Stamp, seen: SeenBy, ttl: float | None, gone: SeenBy | None = None) -> Leases:
-    """The leases after a write to a living document.
+    """Returns the leases after a write to a living document.
 
     Args:
         record: the document before it.
@@ -134,26 +134,26 @@ def after_write(record: HasLeases, stamp: Stamp, seen: SeenBy, ttl: float | None
 
 
 def after_sequel(leases: Leases, began: float, stamp: Stamp, ttl: float | None) -> Leases:
-    """The same after a write that has seen all there was, in a document whose life began at ``began``."""
+    """Returns the same after a write that has seen all there was, in a document whose life began at ``began``."""
     since = min((lease.since for lease in leases), default=began)
     return _told((_own(leases, stamp, since, ttl),), began)
 
 
 def without_seen(record: HasLeases, seen: SeenBy, gone: SeenBy | None = None) -> Leases:
-    """The leases after a deletion of what somebody has seen."""
+    """Returns the leases after a deletion of what somebody has seen."""
     left = (lease for lease in record.leases if not seen(lease.stamp) and not (gone and gone(lease.stamp)))
     return _told(tuple(left), record.created_at)
 
 
 def renewed(leases: Leases, dot: Dot, until: float) -> Leases:
-    """The leases after a write was made again that is there already: its own ends later."""
+    """Returns the leases after a write was made again that is there already: its own ends later."""
     return tuple(
         lease._replace(until=max(lease.until, until)) if dot_of(lease.stamp) == dot else lease for lease in leases
     )
 
 
 def touched(leases: Leases, time: float) -> Leases:
-    """The leases after somebody has made use of the document: those that still run begin anew."""
+    """Returns the leases after somebody has made use of the document: those that still run begin anew."""
     return tuple(
         lease._replace(until=max(lease.until, time + lease.ttl))
         if lease.ttl is not None and lease.until > time
@@ -163,8 +163,8 @@ def touched(leases: Leases, time: float) -> Leases:
 
 
 def joined_leases(one: HasLeases, other: HasLeases, changes: Iterable[LeafChange]) -> tuple[Leases, float]:
-    """The leases of a record that knows all that two replicas of it know, as ``join`` does for entries, of one lease
-    the later end; and when the document's life began (0: there is none).
+    """Returns the leases of a record that knows all that two replicas of it know, as ``join`` does for entries, of one
+    lease the later end; and when the document's life began (0: there is none).
 
     Args:
         changes: what makes the first record this one.
@@ -199,12 +199,12 @@ def _only_add(record: HasLeases, changes: Iterable[LeafChange]) -> bool:
 
 
 def later(one: Lease, other: Lease) -> Lease:
-    """Of two copies of one lease that with the later end."""
+    """Returns that of two copies of one lease which ends later."""
     return max(one, other, key=lambda lease: lease.until)
 
 
 def living(tree: Tree, gone: SeenBy) -> Tree:
-    """A copy of the tree without what is over."""
+    """Returns a copy of the tree without what is over."""
     result: Tree = {}
     if gone is seen_everything:
         return result

@@ -30,7 +30,7 @@ class Spot(NamedTuple):
 
 
 def spot_of(root: Field, path: tuple[str, ...]) -> Spot | None:
-    """Where the value that was parked at a path is asked about; ``None`` if the model no longer has the field,
+    """Tells where the value that was parked at a path is asked about; ``None`` if the model no longer has the field,
     or it is the whole document."""
     if not path:
         return None
@@ -54,7 +54,7 @@ def spot_of(root: Field, path: tuple[str, ...]) -> Spot | None:
 
 
 def parked_names(tree: Tree) -> list[str]:
-    """The fields in which something is parked."""
+    """Returns the fields in which something is parked."""
     return [json.loads(text)[0] for text in tree.get(PARKED, ())]
 
 

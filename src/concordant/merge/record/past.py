@@ -96,12 +96,12 @@ class Taken:
         self._undos = {stamp.n for stamp in made[len(stamps) :]}
 
     def made(self, stamp: Stamp) -> bool:
-        """Whether it is what one of them wrote, not what one of them put back."""
+        """Tells whether it is what one of them wrote, not what one of them put back."""
         return (stamp.time, stamp.agent) in self._identities
 
     def based(self, base: Agreed | None) -> bool:
-        """Whether it is the value of one of them that an entry carries as the one that was agreed, or what an earlier
-        undo has told of that."""
+        """Tells whether it is the value of one of them that an entry carries as the one that was agreed, or what an
+        earlier undo has told of that."""
         if base is None:
             return False
         stamp = Stamp(base.time, base.replica, base.n, "", "", "")
@@ -223,17 +223,17 @@ def _kept_and_left(old: Register, new: Register, everything: bool) -> Iterator[t
 
 
 def author_of(entry: Entry) -> tuple[Any, ...]:
-    """What an entry has in common with the one that it was put back from."""
+    """Tells what an entry has in common with the one that it was put back from."""
     return (entry.stamp.time, entry.stamp.agent, entry.value)
 
 
 def identity_of(entry: Entry) -> tuple[Any, ...]:
-    """What tells an entry from all others of its register."""
+    """Tells what tells an entry from all others of its register."""
     return (*dot_of(entry.stamp), entry.value)
 
 
 def deletes(step: PastCommit, place: Path) -> bool:
-    """Whether a commit deleted a container, or one around it."""
+    """Tells whether a commit deleted a container, or one around it."""
     return any(
         path[-1] is None
         and place[: len(path) - 1] == path[:-1]

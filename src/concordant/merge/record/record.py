@@ -229,7 +229,7 @@ class Record:
                 self.tombs.discard(path)
 
     def crowd_at(self, path: Path, register: Register) -> Crowd | None:
-        """What is known of a register of many entries; ``None`` of one that is not what stands at the place."""
+        """Tells what is known of a register of many entries; ``None`` of one that is not what stands at the place."""
         known = self.crowds.get(path)
         if known is None or known.register is not register:
             if leaf_at(self.tree, path) is not register:
@@ -248,7 +248,7 @@ class Record:
         self.settings = bounded(self.settings)
 
     def setting(self, name: str) -> JSON | None:
-        """What is remembered under a name; ``None`` if nothing is."""
+        """Tells what is remembered under a name; ``None`` if nothing is."""
         found = self.settings.get(name)
         return found[3] if found is not None else None
 
@@ -262,7 +262,7 @@ class Record:
         return seen_everything if self.swept else over(self.leases, time)
 
     def has_expired(self, time: float) -> bool:
-        """Whether the document is over at a time."""
+        """Tells whether the document is over at a time."""
         return self.swept or end_of(self.leases) <= time
 
     def note_commit(self, n: int, time: float, origin: str) -> None:
@@ -281,7 +281,7 @@ class Record:
         self.lives = (*self.lives[1 - LIVES :], (stamp, alive))
 
     def lived(self, seen: SeenBy) -> bool:
-        """Whether the document was there in the eyes of somebody who has seen certain writes."""
+        """Tells whether the document was there in the eyes of somebody who has seen certain writes."""
         return next((alive for stamp, alive in reversed(self.lives) if seen(stamp)), False)
 
     def undo(self, changes: Iterable[LeafChange]) -> None:
@@ -294,7 +294,7 @@ class Record:
         self.recount()
 
     def copy(self) -> Record:
-        """A copy that shares only immutable parts."""
+        """Returns a copy that shares only immutable parts."""
         twin = Record()
         twin.tree = copied(self.tree, made=self.covering)  # what stands beside deletions is told by the very objects
         twin.vector = dict(self.vector)
@@ -345,7 +345,7 @@ class Record:
             self.standing = self.memory = None
 
     def position(self, stamp: Stamp, replica: str) -> tuple[int, float]:
-        """The local commit by which a write became known here: (n, time)."""
+        """Returns the local commit by which a write became known here: (n, time)."""
         source = source_of(stamp.replica)
         if source == replica:
             return stamp.n, stamp.time
@@ -356,7 +356,8 @@ class Record:
 
 
 def bounded(settings: dict[str, Setting]) -> dict[str, Setting]:
-    """Settings, of what Concordant itself remembers the newest: whoever leaves out the others, all keep the same."""
+    """Returns settings, of what Concordant itself remembers the newest: whoever leaves out the others, all keep the
+    same."""
     own = sorted((name for name in settings if name.startswith(OWN)), key=lambda name: (settings[name][:3], name))
     for name in own[:-MOST_OWN]:
         del settings[name]

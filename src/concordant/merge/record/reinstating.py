@@ -207,21 +207,21 @@ def _united(parts: list[Sequence]) -> Sequence:
 
 
 def runs_of(leaves: Iterable[Leaf | None]) -> set[RunId]:
-    """The runs and strikes that stand in texts."""
+    """Returns the runs and strikes that stand in texts."""
     parts = _sequences(leaves)
     live = {run_of(piece) for one in parts for piece in one if piece.live}
     return live.union(*(one.strikes for one in parts))
 
 
 def part_of(sequence: Sequence, runs: set[RunId]) -> Sequence:
-    """A text or list with some runs and strikes alone; the others stay as what these are anchored in."""
+    """Returns a text or list with some runs and strikes alone; the others stay as what these are anchored in."""
     pieces = [piece if run_of(piece) in runs else piece._replace(live=False) for piece in sequence]
     strikes = {run: strike for run, strike in sequence.strikes.items() if run in runs}
     return Sequence(pieces, strikes, sequence.newest_root)
 
 
 def kept_in(leaves: Mapping[Path, Leaf | None]) -> dict[Path, list[Leaf]]:
-    """What the deletions among some leaves keep, by place."""
+    """Tells what the deletions among some leaves keep, by place."""
     kept: dict[Path, list[Leaf]] = {}
     waiting = [*leaves.items()]
     while waiting:

@@ -56,7 +56,7 @@ __all__ = ["undone"]
 
 
 def undone(record: Record, root: Field, past: Past, stamp: Stamp, time: float) -> Applied:
-    """The changes that take those of some commits back that go, for ``record.commit``.
+    """Returns the changes that take those of some commits back that go, for ``record.commit``.
 
     Args:
         record: as it is now.

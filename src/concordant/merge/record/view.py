@@ -56,7 +56,7 @@ class View:
 
     @classmethod
     def of(cls, value: Any, look: Look, undeclared: tuple[str, ...], drifts: bool) -> View:
-        """What was read."""
+        """Tells what was read."""
         memory = look.memory
         made = cls(None, look.contests if memory is None else (), look.settled, undeclared, drifts)
         made._value, made._memory = value, memory
@@ -82,7 +82,7 @@ class View:
         return by_path([contest for found in self._memory.contests.values() for contest in found])
 
     def contests_near(self, place: Path) -> Iterable[Contest]:
-        """What is contested, what is contested at a place first."""
+        """Tells what is contested, what is contested at a place first."""
         if self._memory is not None:
             yield from self._memory.contests.get(place, ())
         yield from self.contests
@@ -104,22 +104,22 @@ class View:
         return {place: (before, memory.contests.get(place, ())) for place, before in memory.news.items()}
 
     def is_of(self, memory: Memory | None) -> bool:
-        """Whether it was read with this memory."""
+        """Tells whether it was read with this memory."""
         return self._memory is memory
 
     def alone(self) -> View:
-        """The same, without what was read of its record, which goes on changing."""
+        """Returns the same, without what was read of its record, which goes on changing."""
         if self._memory is None:
             return self
         return self.shows(self.body, self._value)
 
     def told(self) -> None:
-        """Whoever has to know of the contests does."""
+        """Takes note that whoever has to know of the contests does."""
         if self._memory is not None:
             self._memory.news = {}
 
     def settled_at(self, paths: Iterable[Path]) -> tuple[Settled, ...]:
-        """What policies settled at places that a write changed."""
+        """Tells what policies settled at places that a write changed."""
         if self._memory is None:
             return self._settled
         settled = self._memory.settled
@@ -135,7 +135,7 @@ class View:
         return self._value
 
     def shows(self, body: JSON | None, value: Any = ABSENT) -> View:
-        """The same with another value.
+        """Returns the same with another value.
 
         Args:
             value: what the JSON says, to be kept beside it.
@@ -242,7 +242,7 @@ def _is_large(cell: Tree) -> bool:
 
 
 def holds_back(record: Record, shown: View, stamp: Stamp) -> bool:
-    """Whether something of a write is held back because it breaks a constraint.
+    """Tells whether something of a write is held back because it breaks a constraint.
 
     Args:
         shown: what was read of the record, for the first time.

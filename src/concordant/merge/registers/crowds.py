@@ -31,7 +31,7 @@ class Exchanged:
     came: int
 
     def earlier(self, later: object) -> Register:
-        """The earlier content.
+        """Returns the earlier content.
 
         Raises:
             ConcordantError: ``later`` is not what came of it.
@@ -41,7 +41,7 @@ class Exchanged:
         return (*later[: self.head], *self.gone, *later[self.head : len(later) - self.came])
 
     def later(self, earlier: object, came: object) -> Register:
-        """The later content.
+        """Returns the later content.
 
         Args:
             came: the entries that came.
@@ -56,8 +56,8 @@ class Exchanged:
 
 
 def exchange(before: Register, after: Register) -> Exchanged | None:
-    """How ``before`` differs from ``after``; ``None`` if that takes more to tell. Equal entries are taken for the same;
-    mostly they are the very same objects, which tuples compare fast."""
+    """Tells how ``before`` differs from ``after``; ``None`` if that takes more to tell. Equal entries are taken for the
+    same; mostly they are the very same objects, which tuples compare fast."""
     came = int(bool(after) and (not before or after[-1] is not before[-1]))
     kept = after[:-1] if came else after
     gone = len(before) - len(kept)
@@ -72,7 +72,7 @@ def exchange(before: Register, after: Register) -> Exchanged | None:
 
 
 def first_difference(one: Register, other: Register) -> int:
-    """Where two registers begin to differ."""
+    """Tells where two registers begin to differ."""
     same, upto = 0, min(len(one), len(other))
     while same < upto:
         middle = (same + upto + 1) // 2
@@ -84,7 +84,7 @@ def first_difference(one: Register, other: Register) -> int:
 
 
 def without_places(register: Register, places: Iterable[int]) -> Register:
-    """A register without the entries at some places, which are given in order."""
+    """Returns a register without the entries at some places, which are given in order."""
     kept: list[Entry] = []
     start = 0
     for place in places:
@@ -131,7 +131,7 @@ class Crowd:
         return True
 
     def seen_by(self, seen: SeenBy) -> list[int] | None:
-        """The places of the entries that a writer has seen, in order; ``None`` if that takes a look at each."""
+        """Returns the places of the entries that a writer has seen, in order; ``None`` if that takes a look at each."""
         if not isinstance(seen, Seen) or seen.origin is None or seen.replica != self._replica:
             return None
         places = list(range(bisect_right(self._numbers, seen.upto)))

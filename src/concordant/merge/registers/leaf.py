@@ -52,7 +52,7 @@ Leaf: TypeAlias = "Register | Sequence"
 
 
 def is_sequence(leaf: Any) -> bool:
-    """Whether a leaf is a text or list."""
+    """Tells whether a leaf is a text or list."""
     return isinstance(leaf, Sequence)
 
 
@@ -70,38 +70,38 @@ def as_sequence(leaf: Any) -> Sequence:
 
 
 def stamps_of(leaf: Leaf) -> Iterator[Stamp]:
-    """The writes that are in a leaf, deletions included: of an entry the last that said it."""
+    """Iterates the writes that are in a leaf, deletions included: of an entry the last that said it."""
     return leaf.stamps() if isinstance(leaf, Sequence) else (entry.stamp for entry in leaf)
 
 
 def writes_of(leaf: Leaf) -> Iterator[Stamp]:
-    """The same without deletions."""
+    """Iterates the same without deletions."""
     return leaf.writes() if isinstance(leaf, Sequence) else (entry.stamp for entry in leaf if entry.value is not None)
 
 
 def contents_of(leaf: Leaf) -> Iterator[Stamp]:
-    """The writes of which something is shown, or could be: of a sequence what was removed does not count."""
+    """Iterates the writes of which something is shown, or could be: of a sequence what was removed does not count."""
     if isinstance(leaf, Sequence):
         return (piece.stamp for piece in leaf if piece.live)
     return (entry.stamp for entry in leaf if entry.value is not None)
 
 
 def adds(leaf: Leaf, known: VersionVector) -> bool:
-    """Whether one of these writes is one which a version vector does not know."""
+    """Tells whether one of these writes is one which a version vector does not know."""
     if isinstance(leaf, Sequence):
         return leaf.has_beyond(known)
     return any(entry.value is not None and not is_covered(entry.stamp, known) for entry in leaf)
 
 
 def begins_at(leaf: Leaf) -> float:
-    """When the first of these writes was made; infinite if there is none."""
+    """Tells when the first of these writes was made; infinite if there is none."""
     if isinstance(leaf, Sequence):
         return leaf.begins_at()
     return min([entry[0][0] for entry in leaf if entry[1] is not None], default=math.inf)
 
 
 def supporters_of(leaf: Leaf) -> Iterator[Stamp]:
-    """All writes that stand for what is in a leaf, those that only confirmed it included."""
+    """Iterates all writes that stand for what is in a leaf, those that only confirmed it included."""
     return leaf.writes() if isinstance(leaf, Sequence) else (stamp for entry in leaf for stamp in entry.stamps)
 
 
@@ -109,14 +109,14 @@ _STAMPS = attrgetter("stamps")
 
 
 def is_seen(leaf: Leaf, seen: SeenBy) -> bool:
-    """Whether somebody has seen all of them. What was written last is looked at first."""
+    """Tells whether somebody has seen all of them. What was written last is looked at first."""
     if isinstance(leaf, Sequence):
         return leaf.is_seen(seen)
     return all(map(seen, chain.from_iterable(map(_STAMPS, reversed(leaf)))))
 
 
 def stamps_within(leaf: Leaf) -> Iterator[Stamp]:
-    """Every stamp in a leaf: of what no longer stands, and of what deletions keep, as well."""
+    """Iterates every stamp in a leaf: of what no longer stands, and of what deletions keep, as well."""
     if isinstance(leaf, Sequence):
         yield from (piece.stamp for piece in leaf)
         yield from (strike.stamp for strike in leaf.strikes.values())
@@ -132,17 +132,17 @@ def stamps_within(leaf: Leaf) -> Iterator[Stamp]:
 
 
 def stands(leaf: Leaf) -> bool:
-    """Whether a leaf holds more than deletions."""
+    """Tells whether a leaf holds more than deletions."""
     return isinstance(leaf, Sequence) or any(entry.value is not None for entry in leaf)
 
 
 def covers(leaf: Any) -> bool:
-    """Whether a deletion in a leaf keeps something."""
+    """Tells whether a deletion in a leaf keeps something."""
     return isinstance(leaf, tuple) and any(entry.covered for entry in leaf)
 
 
 def replaced_what_was_seen(leaf: Leaf, seen: SeenBy) -> bool:
-    """Whether something in a leaf took the place of what a writer had seen."""
+    """Tells whether something in a leaf took the place of what a writer had seen."""
     if isinstance(leaf, Sequence):
         return any(seen(piece.stamp) for piece in leaf)
     bases = [entry.base for entry in leaf if entry.base is not None and entry.base.replica]
@@ -153,12 +153,12 @@ def replaced_what_was_seen(leaf: Leaf, seen: SeenBy) -> bool:
 
 
 def only(leaf: Leaf, included: SeenBy) -> Leaf:
-    """What a leaf is made of by the writes included alone."""
+    """Tells what a leaf is made of by the writes included alone."""
     return leaf.only(included) if isinstance(leaf, Sequence) else tuple(e for e in leaf if included(e.stamp))
 
 
 def without(leaf: Leaf, gone: SeenBy) -> Leaf | None:
-    """What remains of a leaf if some writes are taken away; the leaf itself if none of them is in it."""
+    """Tells what remains of a leaf if some writes are taken away; the leaf itself if none of them is in it."""
     if isinstance(leaf, Sequence):
         return withdraw(leaf, gone) if any(gone(stamp) for stamp in leaf.stamps()) else leaf
     kept = tuple(entry for entry in leaf if not gone(entry.stamp))
@@ -166,7 +166,7 @@ def without(leaf: Leaf, gone: SeenBy) -> Leaf | None:
 
 
 def split_by(leaf: Leaf, seen: SeenBy) -> tuple[Leaf | None, Leaf | None]:
-    """A leaf as the part that a writer has seen and the rest; ``None`` for a part that is empty."""
+    """Returns a leaf as the part that a writer has seen and the rest; ``None`` for a part that is empty."""
     rest = without(leaf, seen)
     if rest is leaf:
         return None, leaf
@@ -176,7 +176,8 @@ def split_by(leaf: Leaf, seen: SeenBy) -> tuple[Leaf | None, Leaf | None]:
 
 
 def as_writer_knows(leaf: Leaf, seen: SeenBy) -> Leaf | None:
-    """A leaf as its writer knows it: without what unseen writes made, with what they replaced, as far as they tell."""
+    """Returns a leaf as its writer knows it: without what unseen writes made, with what they replaced, as far as they
+    tell."""
     if isinstance(leaf, Sequence):
         known = leaf.only(seen)
         return known if known.is_alive() else None
@@ -185,7 +186,7 @@ def as_writer_knows(leaf: Leaf, seen: SeenBy) -> Leaf | None:
 
 
 def renamed(leaf: Leaf, name: Callable[[str], str]) -> Leaf:
-    """The same leaf with other names for the replicas in its dots, also of what its deletions keep."""
+    """Returns the same leaf with other names for the replicas in its dots, also of what its deletions keep."""
     if isinstance(leaf, Sequence):
         return leaf.renamed(name)
     return tuple(
@@ -201,7 +202,7 @@ def renamed(leaf: Leaf, name: Callable[[str], str]) -> Leaf:
 
 
 def beside(live: Leaf | None, covered: Leaf) -> Leaf:
-    """What is live and what a deletion keeps, as one leaf."""
+    """Tells what is live and what a deletion keeps, as one leaf."""
     if live is None:
         return covered
     if isinstance(live, Sequence):
@@ -213,7 +214,7 @@ def beside(live: Leaf | None, covered: Leaf) -> Leaf:
 
 
 def less(leaf: Leaf, other: Leaf) -> Leaf | None:
-    """A leaf without what is in another one of its sort; ``None`` if nothing remains."""
+    """Returns a leaf without what is in another one of its sort; ``None`` if nothing remains."""
     if is_sequence(leaf) != is_sequence(other):
         return leaf
     known = set(stamps_of(other))
@@ -223,7 +224,7 @@ def less(leaf: Leaf, other: Leaf) -> Leaf | None:
 
 
 def uncovered(entry: Entry, gone: Iterable[tuple[Path, Any]]) -> Entry:
-    """A deletion that no longer keeps what another one, which gives way, keeps as well."""
+    """Returns a deletion that no longer keeps what another one, which gives way, keeps as well."""
     if not entry.covered:
         return entry
     kept: dict[Path, Any] = dict(entry.covered)
@@ -249,7 +250,7 @@ def parted(leaf: Leaf | None, covered: Leaf) -> tuple[Leaf | None, Leaf | None]:
 
 
 def common(leaf: Leaf, other: Leaf, identity: Callable[[Entry], object]) -> Leaf | None:
-    """What is in both of two leaves, as it stands in the first; that one if they are of different sorts.
+    """Tells what is in both of two leaves, as it stands in the first; that one if they are of different sorts.
 
     Args:
         identity: tells the entries of registers apart.

@@ -26,7 +26,7 @@ MOST_NAMED = 256
 
 
 def alternatives(register: Register, canon: Canon = canonical) -> list[list[Entry]]:
-    """The entries grouped by equal value; groups and entries in (time, dot) order of their oldest writes."""
+    """Returns the entries grouped by equal value; groups and entries in (time, dot) order of their oldest writes."""
     groups: dict[bytes | None, list[Entry]] = {}
     for entry in sorted(register, key=lambda entry: order_of(entry.stamps[0])):
         groups.setdefault(None if entry.value is None else canon(entry.value), []).append(entry)
@@ -34,7 +34,7 @@ def alternatives(register: Register, canon: Canon = canonical) -> list[list[Entr
 
 
 def are_different(register: Register, canon: Canon = canonical) -> bool:
-    """Whether a register holds different values."""
+    """Tells whether a register holds different values."""
     if len(register) < 2:
         return False
     first, *others = {entry.value for entry in register}
@@ -42,12 +42,12 @@ def are_different(register: Register, canon: Canon = canonical) -> bool:
 
 
 def agreed(register: Register) -> Agreed | None:
-    """The newest of the values that the live entries carry from before they disagreed."""
+    """Returns the newest of the values that the live entries carry from before they disagreed."""
     return max((entry.base for entry in register if entry.base), key=lambda base: base[:3], default=None)
 
 
 def parted_by(register: Register, seen: SeenBy) -> tuple[list[Entry], Register]:
-    """The entries of a register that a writer has seen, and the rest."""
+    """Returns the entries of a register that a writer has seen, and the rest."""
     mine = seen.among(register) if isinstance(seen, Seen) else [entry for entry in register if seen(entry.stamp)]
     if not mine:
         return mine, register
@@ -56,7 +56,8 @@ def parted_by(register: Register, seen: SeenBy) -> tuple[list[Entry], Register]:
 
 
 def known_of(entry: Entry, seen: SeenBy) -> Entry | None:
-    """An entry as a writer knows it: what it confirmed, or what it replaced, where the entry itself was not seen."""
+    """Returns an entry as a writer knows it: what it confirmed, or what it replaced, where the entry itself was not
+    seen."""
     stamp = next((stamp for stamp in entry.stamps if seen(stamp)), None)
     if stamp is not None:
         return entry._replace(stamp=stamp, confirms=())
@@ -68,7 +69,7 @@ def known_of(entry: Entry, seen: SeenBy) -> Entry | None:
 
 
 def confirmed(entries: Sequence[Entry]) -> tuple[Stamp, ...]:
-    """What an entry confirms that replaces these, which are equal to it."""
+    """Tells what an entry confirms that replaces these, which are equal to it."""
     if len(entries) == 1:
         known, last = entries[0].confirms, entries[0].stamp
         if len(known) >= MOST_NAMED or last.agent in [stamp.agent for stamp in known]:
@@ -78,7 +79,7 @@ def confirmed(entries: Sequence[Entry]) -> tuple[Stamp, ...]:
 
 
 def oldest_of_each_agent(stamps: Iterable[Stamp]) -> tuple[Stamp, ...]:
-    """The first of each agent's writes, in order, of the first agents."""
+    """Returns the first of each agent's writes, in order, of the first agents."""
     oldest: dict[str, Stamp] = {}
     for stamp in sorted(stamps, key=order_of):
         oldest.setdefault(stamp.agent, stamp)

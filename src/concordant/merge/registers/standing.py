@@ -22,8 +22,8 @@ _NO_ENTRIES: tuple[Entry, ...] = ()
 
 
 def came_and_gone(before: Register, after: Register) -> tuple[Iterable[Entry], Iterable[Entry]]:
-    """The entries by which one register differs from an earlier one. An entry stays if it is the very same object: an
-    equal one covers what it does in a tuple of its own, by which it is known later."""
+    """Returns the entries by which one register differs from an earlier one. An entry stays if it is the very same
+    object: an equal one covers what it does in a tuple of its own, by which it is known later."""
     if before is after:
         return _NO_ENTRIES, _NO_ENTRIES
     moved = exchange(before, after)
@@ -52,7 +52,7 @@ class Kept:
         self._parts: dict[int, tuple[Covered, dict[Path, Any]]] = {}
 
     def distinct(self) -> list[Covered]:
-        """What single deletions keep; what several share once."""
+        """Tells what single deletions keep; what several share once."""
         return [covered for covered, _ in self._parts.values()]
 
     def follow(self, register: Register) -> dict[Path, Leaf | None]:
@@ -158,7 +158,7 @@ class StandingTree:
         self._live = live
 
     def keeps(self, holder: Path) -> bool:
-        """Whether deletions of a container keep something."""
+        """Tells whether deletions of a container keep something."""
         kept = self.kept.get(holder)
         return kept is not None and bool(kept.union)
 
@@ -174,8 +174,8 @@ class StandingTree:
         return [found for place in places if (found := self._place(place)) is not None]
 
     def seen_places(self, seen: SeenBy) -> list[Path] | None:
-        """The places of live leaves in which a writer has seen something, and perhaps of others; ``None`` if that
-        takes a look at each."""
+        """Returns the places of live leaves in which a writer has seen something, and perhaps of others; ``None`` if
+        that takes a look at each."""
         if not isinstance(seen, Seen) or seen.origin is None:
             return None
         if self._whereabouts is None:
@@ -237,7 +237,7 @@ class Whereabouts:
                 _add(self._others, path, more)
 
     def seen_by(self, seen: Seen) -> list[Path] | None:
-        """The places in which a writer has seen something, and perhaps others."""
+        """Returns the places in which a writer has seen something, and perhaps others."""
         if seen.replica != self._replica:
             return None
         found: dict[Path, Any] = dict.fromkeys(self._others)

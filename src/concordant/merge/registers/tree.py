@@ -62,7 +62,7 @@ class LeafChange(NamedTuple):
 
 
 def leaf_at(tree: Tree, path: Path) -> Leaf | None:
-    """The leaf at a path, or ``None``."""
+    """Returns the leaf at a path, or ``None``."""
     node: Any = tree
     for part in path:
         node = node.get(part)
@@ -96,7 +96,7 @@ def place_leaf(tree: Tree, path: Path, leaf: Leaf | None) -> None:
 
 
 def leaves(tree: Any, prefix: Path = ()) -> Iterator[tuple[Path, Leaf]]:
-    """All leaves below a container, with their paths."""
+    """Iterates all leaves below a container, with their paths."""
     if not isinstance(tree, dict):
         yield prefix, tree
         return
@@ -108,7 +108,8 @@ def leaves(tree: Any, prefix: Path = ()) -> Iterator[tuple[Path, Leaf]]:
 
 
 def leaves_apart(tree: Tree, prefix: Path = ()) -> Iterator[tuple[Path, Leaf]]:
-    """All leaves below a container with their paths, but for those that stand as one write gave them at once."""
+    """Iterates all leaves below a container with their paths, but for those that stand as one write gave them at
+    once."""
     for part in tree.apart if isinstance(tree, Bulk) else tree:
         node = tree[part]
         if isinstance(node, dict):
@@ -118,7 +119,7 @@ def leaves_apart(tree: Tree, prefix: Path = ()) -> Iterator[tuple[Path, Leaf]]:
 
 
 def copied(tree: Tree, *, made: bool = True) -> Tree:
-    """A tree of its own, with the same leaves.
+    """Returns a tree of its own, with the same leaves.
 
     Args:
         made: whether parts of what one write gave at once that somebody has looked at stay the same objects.
@@ -133,12 +134,12 @@ def copied(tree: Tree, *, made: bool = True) -> Tree:
 
 
 def is_alive(tree: Any) -> bool:
-    """Whether anything below a container stands that is not a deletion or a parked value."""
+    """Tells whether anything below a container stands that is not a deletion or a parked value."""
     return any(stands(leaf) for path, leaf in leaves(tree) if not path or path[0] != PARKED)
 
 
 def may_be_contested(path: Path, leaf: Any) -> bool:
-    """Whether a leaf may be contested: several entries in a register, several strikes in a text, a deletion."""
+    """Tells whether a leaf may be contested: several entries in a register, several strikes in a text, a deletion."""
     if leaf is None:
         return False
     if isinstance(leaf, Sequence):
@@ -151,7 +152,7 @@ def may_be_contested(path: Path, leaf: Any) -> bool:
 
 
 def distinct(entries: Iterable[Entry]) -> list[tuple[tuple[Path, Any], ...]]:
-    """What single deletions keep; what several share once."""
+    """Tells what single deletions keep; what several share once."""
     found: dict[int, Any] = {}
     last: Any = ()
     for covered in [entry[4] for entry in entries]:
@@ -161,12 +162,12 @@ def distinct(entries: Iterable[Entry]) -> list[tuple[tuple[Path, Any], ...]]:
 
 
 def kept_by(entries: Iterable[Entry]) -> Iterator[tuple[Path, Any]]:
-    """What deletions keep; what several share once."""
+    """Tells what deletions keep; what several share once."""
     return chain.from_iterable(distinct(entries))
 
 
 def gathered(parts: Iterable[tuple[Path, Any]]) -> tuple[tuple[Path, Any], ...]:
-    """Kept leaves, those at one path as one."""
+    """Gives kept leaves, those at one path as one."""
     found: dict[Path, Leaf] = {}
     for path, leaf in parts:
         found[path] = beside(found.get(path), leaf)
@@ -174,7 +175,7 @@ def gathered(parts: Iterable[tuple[Path, Any]]) -> tuple[tuple[Path, Any], ...]:
 
 
 def restored(tree: Tree) -> Tree:
-    """A copy of the tree in which what deletions removed stands beside what is live."""
+    """Returns a copy of the tree in which what deletions removed stands beside what is live."""
     result: Tree = {}
     covered: list[tuple[Path, Leaf]] = []
     for path, leaf in leaves(tree):
@@ -187,8 +188,8 @@ def restored(tree: Tree) -> Tree:
 
 
 def as_seen(tree: Tree, seen: SeenBy) -> Tree:
-    """A tree as its writer knows it: what unseen writes made is not there, what they replaced is there again, as far as
-    they tell of it."""
+    """Returns a tree as its writer knows it: what unseen writes made is not there, what they replaced is there again,
+    as far as they tell of it."""
     result: Tree = {}
     for path, leaf in leaves(tree):
         if path[0] != PARKED:
@@ -197,10 +198,10 @@ def as_seen(tree: Tree, seen: SeenBy) -> Tree:
 
 
 def supporters_below(cell: object) -> tuple[Stamp, ...]:
-    """The stamps of all writes that stand for something below a place, oldest first."""
+    """Returns the stamps of all writes that stand for something below a place, oldest first."""
     return tuple(sorted({stamp for _, leaf in leaves(cell) for stamp in supporters_of(leaf)}, key=order_of))
 
 
 def sequences(tree: Tree) -> Iterator[tuple[Path, Sequence]]:
-    """The texts and lists of a tree, with their paths."""
+    """Iterates the texts and lists of a tree, with their paths."""
     return ((path, as_sequence(leaf)) for path, leaf in leaves(tree) if is_sequence(leaf))

@@ -52,11 +52,11 @@ class SqlTransaction(Protocol):
     witness: tuple[int, float] | None
 
     def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Columns]:
-        """What a query finds."""
+        """Tells what a query finds."""
         ...
 
     def raw(self, statement: str, parameters: Sequence[Any] = ()) -> list[Columns]:
-        """The same of what may be rotten."""
+        """Returns the same of what may be rotten."""
         ...
 
     def run(self, statement: str, parameters: Sequence[Any] = ()) -> None:
@@ -111,15 +111,15 @@ class Database(Protocol):
         ...
 
     def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Columns]:
-        """What a query finds in all that is committed."""
+        """Tells what a query finds in all that is committed."""
         ...
 
     def listed(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Query:
-        """Rows as a table to select from: a query, for ``WITH name (columns) AS (query)``."""
+        """Gives rows as a table to select from: a query, for ``WITH name (columns) AS (query)``."""
         ...
 
     def restriction(self, conditions: Sequence[Condition]) -> Query:
-        """An expression that holds for each document whose column ``value`` may meet all conditions."""
+        """Returns an expression that holds for each document whose column ``value`` may meet all conditions."""
         ...
 
     def write(
@@ -150,7 +150,7 @@ class Database(Protocol):
         ...
 
     def damage(self) -> Sequence[str]:
-        """What the database says is wrong with itself; nothing if it does not tell, or all is well."""
+        """Tells what the database says is wrong with itself; nothing if it does not tell, or all is well."""
         ...
 
     def listener(self) -> Listener:
@@ -158,16 +158,16 @@ class Database(Protocol):
         ...
 
     def about(self, at: float) -> float:
-        """The time, of those that commits have, at a time of this process's monotonic clock."""
+        """Returns the time, of those that commits have, at a time of this process's monotonic clock."""
         ...
 
     def surely(self, at: float) -> float:
-        """A time, of those that commits have, before a time of this process's monotonic clock: what other processes
-        committed before the one was committed before the other, whatever the error of clocks."""
+        """Returns a time, of those that commits have, before a time of this process's monotonic clock: what other
+        processes committed before the one was committed before the other, whatever the error of clocks."""
         ...
 
     def time(self) -> float:
-        """The time, by the clock that all processes with this store share."""
+        """Returns the time, by the clock that all processes with this store share."""
         ...
 
     def close(self) -> None:

@@ -43,8 +43,8 @@ def candidates(
     conditions: Sequence[Condition],
     now: float,
 ) -> Iterator[Sequence[int]]:
-    """The ids of the documents under a prefix that have not expired and may meet the conditions, oldest first: a page,
-    and the rest if that is asked for. Those that show nothing have an index of their own and are not passed."""
+    """Iterates the ids of the documents under a prefix that have not expired and may meet the conditions, oldest first:
+    a page, and the rest if that is asked for. Those that show nothing have an index of their own and are not passed."""
     where, parameters = f"value IS NOT NULL AND {_UNDER} AND {_ALIVE}", [*bounds(prefix), now]
     if conditions:
         trusted, known = _trusted(database, projection, prefix)
@@ -119,7 +119,8 @@ def _trusted(database: Database, projection: Projection, prefix: tuple[str, ...]
 def namespaces(
     database: Database, projection: Projection, prefix: tuple[str, ...], now: float
 ) -> Iterator[tuple[tuple[str, ...], bool | None]]:
-    """The namespaces under a prefix with documents, and whether a reader finds one there, as far as can be told."""
+    """Iterates the namespaces under a prefix with documents, and whether a reader finds one there, as far as can be
+    told."""
     # By the index alone, and one document of each that shows something.
     query = (
         "SELECT n.namespace, (SELECT CASE WHEN d.agent IS NOT NULL THEN '' ELSE d.fingerprint END "

@@ -64,7 +64,7 @@ _PUT_TREE = (
 
 
 def knowledge(rows: Rows) -> Knowledge:
-    """What the store knows.
+    """Tells what the store knows.
 
     Args:
         rows: what asks the database: from inside a transaction its own, which needs no other connection.
@@ -251,7 +251,7 @@ def examine_store(database: Database) -> StoreExamined:
 
 
 def examine(database: Database, clocks: int, address: Address | None = None) -> Iterator[Examined]:
-    """What is stored of all documents, oldest first, or of one: of that as it is between two commits."""
+    """Tells what is stored of all documents, oldest first, or of one: of that as it is between two commits."""
     if address is not None:
         clock = clock_of(address, clocks)
         where, name = (

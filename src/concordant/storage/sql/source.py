@@ -74,13 +74,13 @@ class GivenBodies:
         self._whole: dict[int, bytes] = {}
 
     def row(self, stored: StoredRow) -> StoredRow:
-        """A row with its body whole; its changes are read as before."""
+        """Returns a row with its body whole; its changes are read as before."""
         if stored.base is None or stored.body is None:
             return stored
         return stored._replace(body=self.body(stored.n, stored.base, stored.body), base=0)
 
     def body(self, n: int, base: int | None, body: bytes | None) -> bytes | None:
-        """What a row's write gave.
+        """Tells what a row's write gave.
 
         Raises:
             ValueError: it cannot be told.

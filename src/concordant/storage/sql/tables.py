@@ -212,7 +212,7 @@ VERSION = "SELECT v.version, s.replica FROM concordant_schema v, concordant_stor
 
 
 def checked(found: tuple[int, str], place: str, wanted: str | None) -> str | None:
-    """The store's name, if its tables are up to date.
+    """Returns the store's name, if its tables are up to date.
 
     Args:
         found: what the query ``VERSION`` found.

@@ -59,13 +59,13 @@ class JournalCounts:
         counted((row for row in map(_given, rows) if row is not None), self.fields)
 
     def dump(self) -> str:
-        """The counts as JSON."""
+        """Returns the counts as JSON."""
         fields = [[*field, outcomes] for field, outcomes in self.fields.items()]
         return to_json([self.acts, self.settled, fields]).decode()
 
     @classmethod
     def load(cls, text: str) -> JournalCounts:
-        """The counts that ``dump`` gave."""
+        """Returns the counts that ``dump`` gave."""
         tally = cls()
         acts, settled, fields = from_json(text)
         tally.acts, tally.settled = Counter(acts), Counter(settled)

@@ -56,7 +56,7 @@ class MergedRecord(MemoryRecord):
 
 
 def record_of(document: Document, value: dict[str, Any], embedding: list[float] | None = None) -> MergedRecord:
-    """The record that a document shows."""
+    """Returns the record that a document shows."""
     created = _time(value.get("created_at")) or document.created_at.astimezone(UTC).replace(tzinfo=None)
     record = MergedRecord(
         id=document.key,
@@ -101,7 +101,7 @@ def _no_json(value: Any, path: tuple[Any, ...]) -> Iterator[Fault]:
 
 
 def fields_of(record: MemoryRecord) -> dict[str, Any]:
-    """A record's fields, as they are written when it is new."""
+    """Returns a record's fields, as they are written when it is new."""
     return {
         "content": record.content,
         "categories": list(record.categories),
@@ -116,7 +116,7 @@ def fields_of(record: MemoryRecord) -> dict[str, Any]:
 
 
 def changes_of(record: MemoryRecord, seen: Document, *, consolidates: bool) -> dict[str, Any]:
-    """What a record changes in what it was made from.
+    """Tells what a record changes in what it was made from.
 
     An absent key of the metadata is no removal. Where a record was built anew, ``source=None`` and ``private=False``
     mean that they were not given, and when it was created is not its to say.

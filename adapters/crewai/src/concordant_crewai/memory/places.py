@@ -11,7 +11,7 @@ __all__ = ["beside", "lancedb"]
 
 
 def beside(path: str | Path | None) -> str:
-    """The URL of the database in the directory of the vectors, by default CrewAI's."""
+    """Returns the URL of the database in the directory of the vectors, by default CrewAI's."""
     if path is None:
         from crewai_core.paths import db_storage_path
 
@@ -22,7 +22,7 @@ def beside(path: str | Path | None) -> str:
 
 
 def lancedb(path: str | Path | None) -> StorageBackend:
-    """CrewAI's own storage of vectors in a directory, by default CrewAI's; loads LanceDB."""
+    """Returns CrewAI's own storage of vectors in a directory, by default CrewAI's; loads LanceDB."""
     from crewai.memory.storage.lancedb_storage import LanceDBStorage
 
     return LanceDBStorage(path)

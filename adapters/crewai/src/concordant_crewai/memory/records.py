@@ -23,7 +23,7 @@ class Entry(NamedTuple):
     value: dict[str, Any]
 
     def record(self, embedding: list[float] | None = None) -> MergedRecord:
-        """The record that it is."""
+        """Returns the record that it is."""
         return record_of(self.document, self.value, embedding)
 
 
@@ -36,7 +36,7 @@ class Criteria(NamedTuple):
     older_than: datetime | None = None
 
     def meets(self, record: MemoryRecord) -> bool:
-        """Whether a record is meant."""
+        """Tells whether a record is meant."""
         if not is_within(record.scope, self.scope):
             return False
         if self.categories and not any(category in record.categories for category in self.categories):
@@ -71,27 +71,27 @@ class Records:
             self._cursor = cursor  # at last: what failed half-way, or was cut off by a fork, is taken in again
 
     def find(self, record_id: str) -> Entry | None:
-        """A record by its id, or by that of an equal fact that became part of it."""
+        """Returns a record by its id, or by that of an equal fact that became part of it."""
         with self._lock:
             return self._entries.get(record_id) or self._entries.get(self._aliases.get(record_id, ""))
 
     def own(self, key: str) -> Entry | None:
-        """A record by its own id."""
+        """Returns a record by its own id."""
         with self._lock:
             return self._entries.get(key)
 
     def twin(self, record: MemoryRecord) -> Entry | None:
-        """The record that says the same in the same scope, from the same source, just as private."""
+        """Returns the record that says the same in the same scope, from the same source, just as private."""
         with self._lock:
             return self._entries.get(self._facts.get(fact_of(record), ""))
 
     def entries(self) -> list[Entry]:
-        """All of them."""
+        """Returns all of them."""
         with self._lock:
             return [*self._entries.values()]
 
     def select(self, criteria: Criteria, record_ids: list[str] | None = None) -> list[Entry]:
-        """The records that are meant; ids that are given limit them."""
+        """Returns the records that are meant; ids that are given limit them."""
         if record_ids is None:
             found = self.entries()
         else:
@@ -99,11 +99,11 @@ class Records:
         return [entry for entry in found if criteria.meets(entry.record())]
 
     def within(self, scope: str | None) -> list[dict[str, Any]]:
-        """The values of the records in a scope."""
+        """Returns the values of the records in a scope."""
         return [e.value for e in self.entries() if is_within(e.value.get("scope", "/"), scope)]
 
     def categories(self, scope: str | None) -> dict[str, int]:
-        """How many records in a scope each category has."""
+        """Tells how many records in a scope each category has."""
         return dict(Counter(category for value in self.within(scope) for category in value.get("categories", ())))
 
     def newest(self, scope: str | None, limit: int, offset: int) -> list[Entry]:
@@ -115,7 +115,7 @@ class Records:
         return found[offset : offset + limit]
 
     def info(self, scope: str) -> ScopeInfo:
-        """How many records a scope has, of which categories, from when to when, and the scopes below."""
+        """Tells how many records a scope has, of which categories, from when to when, and the scopes below."""
         path = _absolute(scope) or "/"
         found = [e.record() for e in self.entries() if is_within(e.value.get("scope", "/"), path)]
         times = sorted((record.created_at for record in found), key=_naive)
@@ -129,7 +129,7 @@ class Records:
         )
 
     def below(self, parent: str) -> list[str]:
-        """The scopes right below a scope."""
+        """Returns the scopes right below a scope."""
         prefix = f"{_absolute(parent)}/"
         scopes = (value.get("scope", "/") for value in self.within(parent))
         return sorted({prefix + s[len(prefix) :].split("/", 1)[0] for s in scopes if len(s) > len(prefix)})
@@ -157,12 +157,12 @@ class Records:
 
 
 def fact_of(record: MemoryRecord) -> tuple[Any, ...]:
-    """What makes two records one: what they say, where, from whom, for whom."""
+    """Tells what makes two records one: what they say, where, from whom, for whom."""
     return record.scope, record.source, record.private, " ".join(record.content.split())
 
 
 def is_within(scope: str, prefix: str | None) -> bool:
-    """Whether a scope is a scope, or below it."""
+    """Tells whether a scope is a scope, or below it."""
     wanted = _absolute(prefix or "/")
     return not wanted or scope == wanted or scope.startswith(f"{wanted}/")
 

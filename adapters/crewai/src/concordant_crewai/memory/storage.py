@@ -67,7 +67,7 @@ class MergeStorage:
     # -- Concordant --------------------------------------------------------------------------------------------------
 
     def escalations(self, *, state: str = "open") -> list[Escalation]:
-        """What could not be merged (``Workspace.escalations``); ``key`` is the record's id."""
+        """Tells what could not be merged (``Workspace.escalations``); ``key`` is the record's id."""
         return self.workspace.escalations(self.namespace, state=state)
 
     def resolve(self, escalation: Escalation, value: Any, *, by: str, why: str | None = None) -> Receipt:
@@ -78,7 +78,7 @@ class MergeStorage:
         return receipt
 
     def history(self, record_id: str) -> list[HistoryEntry]:
-        """The changes of a record, the newest first: who wrote what, and when; of a forgotten one as well."""
+        """Returns the changes of a record, the newest first: who wrote what, and when; of a forgotten one as well."""
         entry = self._find(record_id)
         return self.workspace.history(self.namespace, entry.document.key if entry is not None else record_id)
 
@@ -224,7 +224,7 @@ class MergeStorage:
         limit: int = 10,
         min_score: float = 0.0,
     ) -> list[tuple[MemoryRecord, float]]:
-        """The records nearest to a vector, with their scores, as they are now.
+        """Returns the records nearest to a vector, with their scores, as they are now.
 
         Raises:
             EmbeddingDimensionMismatchError: the vector is of another length than those there are.
@@ -240,41 +240,42 @@ class MergeStorage:
         return [*found]
 
     def get_record(self, record_id: str) -> MemoryRecord | None:
-        """A record with its vector, by its id or that of an equal fact that became part of it."""
+        """Returns a record with its vector, by its id or that of an equal fact that became part of it."""
         entry = self._find(record_id)
         return entry.record(self._view.vector(entry.document.key)) if entry is not None else None
 
     def list_records(self, scope_prefix: str | None = None, limit: int = 200, offset: int = 0) -> list[MemoryRecord]:
-        """The records in a scope with their vectors, the newest first; in the child of a fork without vectors."""
+        """Returns the records in a scope with their vectors, the newest first; in the child of a fork without
+        vectors."""
         self._records.follow()
         found = self._records.newest(scope_prefix, limit, offset)
         vectors = self._view.vectors(found, scope_prefix, limit, offset)
         return [entry.record(vectors.get(entry.document.key)) for entry in found]
 
     def get_scope_info(self, scope: str) -> ScopeInfo:
-        """How many records a scope has, of which categories, from when to when, and the scopes below."""
+        """Tells how many records a scope has, of which categories, from when to when, and the scopes below."""
         self._records.follow()
         return self._records.info(scope)
 
     def list_scopes(self, parent: str = "/") -> list[str]:
-        """The scopes right below a scope."""
+        """Returns the scopes right below a scope."""
         self._records.follow()
         return self._records.below(parent)
 
     def list_categories(self, scope_prefix: str | None = None) -> dict[str, int]:
-        """How many records each category has."""
+        """Tells how many records each category has."""
         self._records.follow()
         return self._records.categories(scope_prefix)
 
     def count(self, scope_prefix: str | None = None) -> int:
-        """How many records there are."""
+        """Tells how many records there are."""
         self._records.follow()
         return len(self._records.within(scope_prefix))
 
     # -- StorageBackend: coroutines ----------------------------------------------------------------------------------
 
     async def asave(self, records: list[MemoryRecord]) -> None:
-        """``save`` for coroutines."""
+        """Runs ``save`` for coroutines."""
         await asyncio.to_thread(self.save, records)
 
     async def asearch(
@@ -286,7 +287,7 @@ class MergeStorage:
         limit: int = 10,
         min_score: float = 0.0,
     ) -> list[tuple[MemoryRecord, float]]:
-        """``search`` for coroutines."""
+        """Runs ``search`` for coroutines."""
         given = (query_embedding, scope_prefix, categories, metadata_filter, limit, min_score)
         return await asyncio.to_thread(self.search, *given)
 
@@ -298,7 +299,7 @@ class MergeStorage:
         older_than: datetime | None = None,
         metadata_filter: dict[str, Any] | None = None,
     ) -> int:
-        """``delete`` for coroutines."""
+        """Runs ``delete`` for coroutines."""
         given = (scope_prefix, categories, record_ids, older_than, metadata_filter)
         return await asyncio.to_thread(self.delete, *given)
 

@@ -59,7 +59,7 @@ class View:
             raise StorageError("the vectors of a memory", reason, mend)
 
     def rows(self) -> Iterator[MemoryRecord]:
-        """All that the storage has."""
+        """Iterates all that the storage has."""
         self.check_process()
         offset = 0
         while page := self._storage.list_records(limit=_PAGE, offset=offset):
@@ -91,7 +91,7 @@ class View:
     def search(
         self, query: list[float], criteria: Criteria, limit: int, least: float
     ) -> list[tuple[MergedRecord, float]]:
-        """The records nearest to a vector with their scores, as they are now."""
+        """Returns the records nearest to a vector with their scores, as they are now."""
         wanted = limit
         while True:
             scope, categories, metadata, _ = criteria
@@ -108,14 +108,14 @@ class View:
             wanted *= 2
 
     def vector(self, record_id: str) -> list[float] | None:
-        """The vector of a record."""
+        """Returns the vector of a record."""
         row = self._ready().get_record(record_id)
         return row.embedding if row is not None else None
 
     def vectors(
         self, entries: Sequence[Entry], scope: str | None, limit: int, offset: int
     ) -> dict[str, list[float] | None]:
-        """The vectors of records by id.
+        """Returns the vectors of records by id.
 
         Args:
             scope, limit, offset: what they were listed by: the storage lists mostly the same rows, in one query.
@@ -193,7 +193,7 @@ class View:
         return vector or (row.embedding if row is not None else None)
 
     def can_show(self, entry: Entry) -> bool:
-        """Whether a record that is not shown could be."""
+        """Tells whether a record that is not shown could be."""
         return self._embedder is not None and bool(entry.value.get("content", "").strip())
 
     def _ready(self) -> StorageBackend:
