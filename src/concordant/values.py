@@ -357,8 +357,14 @@ def alike(one: Any, other: Any) -> bool:
         differs = next(compress(count(), map(ne, one, other)), None)
         if len(one) != len(other) or (differs is not None and not alike(one[differs], other[differs])):
             return False
-    if type(one) is type(other) is dict and are_texts(chain(one.values(), other.values())):
-        return bool(one == other)
+    if type(one) is type(other) is dict:
+        if are_texts(chain(one.values(), other.values())):
+            return bool(one == other)
+        if one.keys() != other.keys():
+            return False
+        name = next((name for name, item in one.items() if item != other[name]), None)
+        if name is not None and not alike(one[name], other[name]):  # of a NaN Python says so of itself
+            return False
     return same(encode(one), encode(other))
 
 

@@ -10,7 +10,8 @@ import pytest
 from pydantic import BaseModel, create_model
 
 from benchmarks.writers import calls
-from concordant import Map, Scalar, Set, Workspace
+from concordant import Agent, Map, Scalar, Set, Tree, Workspace
+from concordant.values import alike
 
 from ..semantics.support import AT, workspace
 
@@ -115,3 +116,56 @@ def test_an_edit_of_a_large_container_of_texts_calls_nothing_for_each(field: str
         return calls(lambda: edit(2))
 
     assert edits(1600) < 2 * edits(100)
+
+
+class Locked(BaseModel):
+    """A lock file: many small dicts in one tree."""
+
+    packages: Annotated[dict[str, Any], Tree()] = {}
+
+
+def packages(count: int, version: str) -> dict[str, Any]:
+    return {f"p{n}": {"version": version, "needs": {"a": "1", "b": "2"}, "tags": ["x", "y"]} for n in range(count)}
+
+
+def first_edits(count: int) -> Iterator[Work]:
+    ws = workspace(Locked)
+    ws.agent("base").write(*AT, {"packages": packages(count, "1")})
+    ada, bob = ws.agent("ada"), ws.agent("bob")
+    ada.read(*AT), bob.read(*AT)
+    yield lambda: (edited(ada, {"p0": {}}), edited(bob, {"p1": {}}), ws.get(*AT))
+    yield lambda: edited(ada, packages(count, "2"))
+    yield lambda: ws.undo(agent="ada", by="judge")
+
+
+def rewritten_beside_a_deletion(count: int) -> Iterator[Work]:
+    ws = workspace(Locked)
+    ws.agent("base").write(*AT, {"packages": packages(count, "1")})
+    ada, bob = ws.agent("ada"), ws.agent("bob")
+    ada.read(*AT), bob.read(*AT)
+    edited(bob, packages(count, "2"))
+    ada.delete(*AT)
+    assert [one.reason for one in ws.escalations()] == ["delete"]
+    yield lambda: (edited(ws.agent("cyd"), packages(count, "3")), ws.get(*AT))
+    yield lambda: ws.undo(agent="bob", by="judge")
+
+
+def edited(agent: Agent, news: dict[str, Any]) -> None:
+    with agent.edit(*AT) as found:
+        found.packages.update(news)
+
+
+@pytest.mark.parametrize("case", [first_edits, rewritten_beside_a_deletion])
+def test_four_times_the_dicts_in_a_tree_cost_six_times_as_much_at_most(case: Callable[[int], Iterator[Work]]) -> None:
+    """Trees are linear in what they hold: when they are first taken apart, written whole beside others, written beside
+    their deletion, and when a writer of all of them is taken back."""
+    [*_] = (work() for work in case(3))
+    few, many = ([calls(work) for work in case(count)] for count in (60, 240))
+    assert all(more <= 6 * less for less, more in zip(few, many, strict=True)), (few, many)
+
+
+def test_values_that_differ_are_told_apart_where_they_differ() -> None:
+    """Two large dicts that differ early are not turned into JSON to find that out."""
+    one, other = ({"version": version, "packages": packages(300, "1")} for version in "12")
+    assert calls(lambda: alike(one, other)) < 50
+    assert alike(one, dict(reversed(one.items())))

@@ -4,7 +4,7 @@ entry, piece and strike is."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence as Items
+from collections.abc import Iterable, Iterator, Mapping, Sequence as Items, Set
 from typing import Any, NamedTuple, TypeAlias
 
 from concordant.merge.causality import Agreed, Entry, Register, Stamp, dot_of, source_of
@@ -47,6 +47,7 @@ class PastCommit(NamedTuple):
         imported: whether it brought what others wrote elsewhere.
         forgets: whether it may have forgotten what had been removed from texts and lists.
         kept: the places at which it changed what a deletion keeps, and whose writes stood there.
+        deleted: the containers that it deleted.
     """
 
     stamp: Stamp
@@ -58,6 +59,7 @@ class PastCommit(NamedTuple):
     imported: bool = False
     forgets: bool = False
     kept: Mapping[Path, frozenset[Identity]] = {}
+    deleted: Set[Path] = frozenset()
 
     @property
     def goes(self) -> bool:
@@ -137,7 +139,8 @@ def past_of(record: Record, steps: Iterable[PastCommit]) -> Past:
         if step.imported:  # what it only tidied up is nobody's work
             whole = [change for change in whole if _is_news(change)]
         changes, kept = _with_kept(whole, step.gone)
-        done.append(step._replace(changes=[_as_needed(change, step) for change in changes], kept=kept))
+        changes = [_as_needed(change, step) for change in changes]
+        done.append(step._replace(changes=changes, kept=kept, deleted=_deleted_by(changes)))
     return Past(done[::-1], found)
 
 
@@ -234,12 +237,16 @@ def identity_of(entry: Entry) -> tuple[Any, ...]:
 
 def deletes(step: PastCommit, place: Path) -> bool:
     """Tells whether a commit deleted a container, or one around it."""
-    return any(
-        path[-1] is None
-        and place[: len(path) - 1] == path[:-1]
+    return bool(step.deleted) and any(place[:depth] in step.deleted for depth in range(len(place) + 1))
+
+
+def _deleted_by(changes: Iterable[LeafChange]) -> Set[Path]:
+    return {
+        path[:-1]
+        for path, before, after in changes
+        if path[-1] is None
         and any(entry.value is None for entry in as_register(after) if entry not in as_register(before))
-        for path, before, after in step.changes
-    )
+    }
 
 
 def _both(live: Leaf | None, kept: Leaf | None) -> Leaf | None:

@@ -94,6 +94,7 @@ class _Undoing:
         self._numbers: dict[Identity, int] = {}
         self._earlier: list[Stamp] = []
         self._undos: dict[Path, list[Turn]] = {}
+        self._covered: dict[int, tuple[Any, dict[Path, Any]]] = {}  # by id, with what it is of, so that it stays its
 
     def run(self, past: Past) -> None:
         """Collects the change: of what was deleted and nobody else has touched, which stands as it stood; then of
@@ -130,30 +131,43 @@ class _Undoing:
     def _reinstate(self, past: Past, met: Mapping[Path, list[Turn]]) -> dict[Path, list[Turn]]:
         """Has the parts that nobody else has touched stand as they stood; returns the stories of the others, without
         what took back others before."""
-        done: list[Path] = []
-        for part in self._untouched(met):
-            found = {path: leaf for path, leaf in past.found.items() if path[: len(part)] == part}
-            found = {**self._put_by_undos(part), **found}
-            Reinstating(part, self.change, self.gone, self._again, self._rules).run(found)
-            done.append(part)
+        done: set[Path] = set()
+        nodes = {path[:-1] for path, story in met.items() if path[-1] is None and _keeps(story)}
+        parts = self._parts(met, nodes)
+        stood: dict[Path, dict[Path, Leaf | None]] = {part: {} for part in parts}
+        for path, story in self._undos.items():
+            if path[:-1] in parts:  # a counter where nobody but undos has put amounts since
+                stood[path[:-1]][path] = story[0].before
+        for path, leaf in past.found.items():
+            for part in _prefixes(path):
+                if part in parts:
+                    stood[part][path] = leaf
+        for part in self._untouched(met, parts, nodes):
+            Reinstating(part, self.change, self.gone, self._again, self._rules).run(stood[part])
+            done.add(part)
         return {
             path: [turn for turn in story if not turn.step.undoes]
             for path, story in met.items()
-            if not any(path[: len(part)] == part for part in done)
+            if done.isdisjoint(_prefixes(path))
         }
 
-    def _put_by_undos(self, part: Path) -> dict[Path, Leaf | None]:
-        """What stood in a counter where nobody but undos has put amounts since."""
-        return {path: story[0].before for path, story in self._undos.items() if path[:-1] == part}
+    def _parts(self, met: Iterable[Path], nodes: Set[Path]) -> dict[Path, list[Path]]:
+        """The places that the writes changed, by the part that each is in: a container that they deleted, or had stand
+        again, with all that is in it; a counter; a single place.
 
-    def _untouched(self, met: Mapping[Path, list[Turn]]) -> Iterator[Path]:
-        """The parts in which nobody else has touched what the writes changed: containers that they deleted, or had
-        stand again, with all that is in them; counters; single places."""
+        Args:
+            nodes: those containers.
+        """
         parts: dict[Path, list[Path]] = {}
-        nodes = sorted((path[:-1] for path, story in met.items() if path[-1] is None and _keeps(story)), key=len)
         for path in met:
-            node = next((node for node in nodes if path[: len(node)] == node), None)
+            node = next((node for node in _prefixes(path) if node in nodes), None)
             parts.setdefault(self._part_of(path) if node is None else node, []).append(path)
+        return parts
+
+    def _untouched(
+        self, met: Mapping[Path, list[Turn]], parts: Mapping[Path, list[Path]], nodes: Set[Path]
+    ) -> Iterator[Path]:
+        """The parts in which nobody else has touched what the writes changed."""
         for part, inside in parts.items():
             alone = all(_is_theirs(met[path]) and not self._was_deleted_since(path, met[path], part) for path in inside)
             if alone and (part in nodes or not any(map(self._is_kept, inside))):
@@ -240,8 +254,8 @@ class _Undoing:
             change.set(path, leaf)
             return
         below = path[len(node) - 1 :]
-        kept = dict(tomb.covered).get(below)
-        inside = set(stamps_of(kept)) if kept is not None else set()  # type: ignore[arg-type]
+        kept = self._covered_by(tomb).get(below)
+        inside = set(stamps_of(kept)) if kept is not None else set()
         deleted, authors = path in self._deleted, self._kept.get(path, frozenset())
 
         def is_inside(stamp: Stamp) -> bool:
@@ -264,18 +278,25 @@ class _Undoing:
 
     def _deletion_of(self, path: Path) -> tuple[Path, Entry | None]:
         """A deletion that stands and keeps what is at a path, with its place."""
+        known = path in self._kept or path in self._deleted
         for depth in range(len(path)):
             node = (*path[:depth], None)
             for entry in as_register(self.change.live(node)):
-                here = path in self._kept or path in self._deleted or path[depth:] in dict(entry.covered)
-                if entry.value is None and here:
+                if entry.value is None and (known or path[depth:] in self._covered_by(entry)):
                     return node, entry
         return (), None
+
+    def _covered_by(self, entry: Entry) -> Mapping[Path, Any]:
+        """What a deletion keeps, by place."""
+        known = self._covered.get(id(entry.covered))
+        if known is None:
+            known = self._covered[id(entry.covered)] = (entry.covered, dict(entry.covered))
+        return known[1]
 
     def _is_kept(self, path: Path) -> bool:
         """Whether what was deleted at a path is kept, by the deletion or since it stands again."""
         return any(
-            path[depth:] in dict(entry.covered)
+            path[depth:] in self._covered_by(entry)
             for depth in range(len(path))
             for entry in as_register(self.change.live((*path[:depth], None)))
         )
@@ -614,6 +635,11 @@ def _but_kept(change: LeafChange, authors: Set[Identity]) -> LeafChange:
     kept_for_good = {identity_of(entry) for entry in kept if _begin_of(entry) not in sums}
     left = tuple(entry for entry in as_register(change.before) if identity_of(entry) not in kept_for_good)
     return change._replace(before=left or None)
+
+
+def _prefixes(path: Path) -> Iterator[Path]:
+    """The containers that a path leads through, from the outermost on, and the path itself."""
+    return (path[:depth] for depth in range(len(path) + 1))
 
 
 def _keeps(story: list[Turn]) -> bool:

@@ -7,6 +7,7 @@ it collected is also the journal's row: each path with the leaf before and after
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence as Items
+from itertools import islice
 from typing import Any
 
 from concordant.merge.causality import Agreed, Entry, Register, SeenBy, Stamp, are_asked, order_of
@@ -50,6 +51,83 @@ __all__ = ["Change"]
 
 _ALIKE: Mapping[str, SeenBy] = {}
 _UNKNOWN: Mapping[Path, Items[Hunk]] = {}
+_NO_NAMES: Mapping[str | None, None] = {}
+
+
+class _Names:
+    """The names below containers that lead to some places, in the order in which these came.
+
+    Attributes:
+        count: how many places have come.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._below: dict[Path, dict[str | None, None]] = {}
+
+    def add_all(self, places: Items[Path]) -> None:
+        """Takes more places."""
+        self.count += len(places)
+        for place in places:
+            for depth in range(len(place) - 1, -1, -1):
+                names = self._below.setdefault(place[:depth], {})
+                if place[depth] in names:
+                    break  # another place has led there
+                names[place[depth]] = None
+
+    def below(self, path: Path) -> Mapping[str | None, None]:
+        """The names below a container."""
+        return self._below.get(path, _NO_NAMES)
+
+
+class _Keeping:
+    """What the deletions in a container's register keep, in the making: of each place a leaf may be parted from it.
+
+    Attributes:
+        parts: what single deletions keep, by place; what several share once.
+    """
+
+    def __init__(self, register: Register) -> None:
+        known = {id(covered): dict(covered) for covered in distinct(register)}
+        self.parts: list[dict[Path, Any]] = [*known.values()]
+        self._parts_of = [known.get(id(entry.covered)) for entry in register]
+        self._register = register
+        self._changed: set[int] = set()
+        self._names: _Names | None = None
+
+    def part_from(self, below: Path, leaf: Leaf | None) -> Leaf | None:
+        """Keeps of a leaf what was kept and is still there; returns the rest."""
+        for parts in self.parts:
+            kept = parts.get(below)
+            if kept is not None:
+                leaf, rest = parted(leaf, kept)
+                if rest is None:
+                    del parts[below]
+                else:
+                    parts[below] = rest
+                self._changed.add(id(parts))
+        return leaf
+
+    def register(self) -> Register:
+        """The register, with what its deletions keep by now."""
+        if self._changed:
+            told = {one: tuple(parts.items()) for parts in self.parts if (one := id(parts)) in self._changed}
+            pairs = zip(self._register, self._parts_of, strict=True)
+            self._register = tuple(e._replace(covered=told[id(p)]) if id(p) in told else e for e, p in pairs)
+            self._changed.clear()
+        return self._register
+
+    def is_of(self, register: Register) -> bool:
+        """Whether that is the register that was told last."""
+        return self._register is register
+
+    def names(self) -> _Names:
+        """The names that lead to what is kept, or was kept until a leaf was parted from it."""
+        if self._names is None:
+            self._names = _Names()
+            for parts in self.parts:
+                self._names.add_all([*parts])
+        return self._names
 
 
 class Change:
@@ -108,10 +186,22 @@ class Change:
         self._crowd_at = crowd_at
         self._standing = standing
         self.joining = joining
-        self.after: dict[Path, Leaf | None] = {}
+        self._after: dict[Path, Leaf | None] = {}
         self._before: dict[Path, Leaf | None] = {}
+        self._names: _Names | None = None
+        self._keepings: dict[Path, _Keeping] = {}
+        self._untold: dict[Path, _Keeping] = {}  # of which the register is not yet among what differs
         self._empty = not tree
         self._runs = runs
+
+    @property
+    def after(self) -> dict[Path, Leaf | None]:
+        """What differs, by place: the leaves as this write leaves them."""
+        if self._untold:
+            for holder, keeping in self._untold.items():
+                self._after[(*holder, None)] = keeping.register()
+            self._untold.clear()
+        return self._after
 
     def turn_to(self, path: Path, name: str) -> None:
         """Says that what follows is about a field of a record; of one of the document something else may have been
@@ -153,8 +243,8 @@ class Change:
 
     def live(self, path: Path) -> Leaf | None:
         """Returns the leaf at a path as this change leaves it."""
-        if path in self.after:
-            return self.after[path]
+        if path in self._after:
+            return self._after[path] if path[-1] is not None else self.after[path]
         found = self._before[path] = None if self._empty else leaf_at(self.tree, path)
         return found
 
@@ -174,31 +264,25 @@ class Change:
         """Replaces the leaf at a path; entries that a deletion keeps stay with it, as far as they are still there."""
         for holder, below in self._holders(path) if self.covering else ():
             leaf = self._part_from(holder, below, leaf)
-        self.after[path] = leaf
+        self._after[path] = leaf
 
     def _part_from(self, holder: Path, below: Path, leaf: Leaf | None) -> Leaf | None:
         """Has the deletions of a container keep of a leaf what they kept and is still there; returns the rest."""
         if not any(below in covered for covered in self._covered(holder, below)):
             return leaf
-        entries: list[Entry] = []
-        others: dict[int, tuple[tuple[Path, object], ...] | None] = {}  # of tuples of the tree that several share
-        for entry in self._register((*holder, None)):
-            one = id(entry.covered)
-            if one in others:
-                left = others[one]
-                entries.append(entry if left is None else entry._replace(covered=left))
-                continue
-            parts: dict[Path, Any] = dict(entry.covered)
-            kept = parts.pop(below, None)
-            others[one] = left = None if kept is None else tuple(parts.items())
-            if kept is not None and left is not None:
-                leaf, rest = parted(leaf, kept)
-                if rest is not None:
-                    left = tuple({**dict(entry.covered), below: rest}.items())
-                entry = entry._replace(covered=left)
-            entries.append(entry)
-        self.after[(*holder, None)] = tuple(entries)
-        return leaf
+        keeping = self._untold[holder] = self._keeping(holder)
+        self._after.setdefault((*holder, None))
+        return keeping.part_from(below, leaf)
+
+    def _keeping(self, holder: Path) -> _Keeping:
+        """What the deletions of a container keep."""
+        keeping = self._untold.get(holder)
+        if keeping is None:
+            register = self._register((*holder, None))
+            keeping = self._keepings.get(holder)
+            if keeping is None or not keeping.is_of(register):
+                keeping = self._keepings[holder] = _Keeping(register)
+        return keeping
 
     def register(self, path: Path) -> Register:
         """Returns the register at a path, empty if there is none."""
@@ -219,8 +303,8 @@ class Change:
             keep: leaves all entries and adds one (a sticky contested register).
             place: the value's place among those that this write adds to a set.
         """
-        if self._empty and path not in self.after:  # so it is with all of a document's first write
-            self.after[path] = (Entry(self.stamp, value, None, (), (), place),)
+        if self._empty and path not in self._after:  # so it is with all of a document's first write
+            self._after[path] = (Entry(self.stamp, value, None, (), (), place),)
             return
         entries = self.register(path)
         gone, kept = ([], entries) if keep else self._parted(path, entries)
@@ -267,13 +351,18 @@ class Change:
     def keys(self, path: Path) -> list[str]:
         """Returns the names below a container, what a deletion removed included."""
         node: Any = leaf_at(self.tree, path)
-        depth = len(path)
-        found: list[str | None] = list(node) if isinstance(node, dict) else []
-        places = [*self.after]
-        for at in range(depth + 1) if self.covering else ():
-            places += [(*path[:at], *below) for below, _ in kept_by(self._register((*path[:at], None)))]
-        found += [place[depth] for place in places if len(place) > depth and place[:depth] == path]
-        return list(dict.fromkeys(name for name in found if name is not None))
+        found: dict[str | None, None] = dict.fromkeys(node) if isinstance(node, dict) else {}
+        found.update(self._written_names().below(path))
+        for depth in range(len(path) + 1) if self.covering else ():
+            found.update(self._keeping(path[:depth]).names().below(path[depth:]))
+        return [name for name in found if name is not None]
+
+    def _written_names(self) -> _Names:
+        """The names at which this write has put anything."""
+        if self._names is None:
+            self._names = _Names()
+        self._names.add_all([*islice(reversed(self._after), len(self._after) - self._names.count)][::-1])
+        return self._names
 
     def let_go(self, path: Path) -> None:
         """Has the deletions of the containers that a path is in keep nothing there, nor below it."""
@@ -379,7 +468,7 @@ class Change:
     def _distinct(self, path: Path) -> list[tuple[tuple[Path, Any], ...]]:
         """What the single deletions of a container keep; what several share once."""
         node = (*path, None)
-        if self._standing is None or node in self.after:
+        if self._standing is None or node in self._after:
             return distinct(self._register(node))
         kept = self._standing.kept.get(path)
         return [] if kept is None else kept.distinct()
@@ -413,7 +502,7 @@ class Change:
         if places is None:
             tree: Any = leaf_at(self.tree, path)
             places = [p for p, _ in leaves(tree, path)] if isinstance(tree, dict) else []
-        paths = {p for p in places if p[: len(path)] == path} | {p for p in self.after if p[: len(path)] == path}
+        paths = {p for p in places if p[: len(path)] == path} | {p for p in self._after if p[: len(path)] == path}
         return sorted(paths - {(*path, None)}, key=repr)
 
     def restore(self, path: Path) -> None:
@@ -435,8 +524,7 @@ class Change:
 
     def _covered(self, holder: Path, below: Path) -> Iterable[Mapping[Path, Leaf]]:
         """What the deletions of a container keep, by place; as one where that is known."""
-        node = (*holder, None)
-        if self._standing is None or node in self.after:
-            return [dict(covered) for covered in distinct(self._register(node))]
+        if self._standing is None or (*holder, None) in self._after:
+            return self._keeping(holder).parts
         kept = self._standing.kept.get(holder)
         return () if kept is None else (kept.union,)
