@@ -94,7 +94,6 @@ class _Undoing:
         self._numbers: dict[Identity, int] = {}
         self._earlier: list[Stamp] = []
         self._undos: dict[Path, list[Turn]] = {}
-        self._covered: dict[int, tuple[Any, dict[Path, Any]]] = {}  # by id, with what it is of, so that it stays its
 
     def run(self, past: Past) -> None:
         """Collects the change: of what was deleted and nobody else has touched, which stands as it stood; then of
@@ -249,12 +248,12 @@ class _Undoing:
     def _set(self, path: Path, leaf: Leaf | None) -> None:
         """Replaces a leaf; what stands again in what others deleted is deleted with it, and not written beside that."""
         change = self.change
-        node, tomb = self._deletion_of(path)
+        node, tomb, parts = self._deletion_of(path)
         if tomb is None or leaf is None or not any(map(self._is_new, stamps_of(leaf))):
             change.set(path, leaf)
             return
         below = path[len(node) - 1 :]
-        kept = self._covered_by(tomb).get(below)
+        kept = parts.get(below)
         inside = set(stamps_of(kept)) if kept is not None else set()
         deleted, authors = path in self._deleted, self._kept.get(path, frozenset())
 
@@ -276,30 +275,18 @@ class _Undoing:
     def _is_new(self, stamp: Stamp) -> bool:
         return stamp.n == self.change.stamp.n and source_of(stamp.replica) == self.change.stamp.replica
 
-    def _deletion_of(self, path: Path) -> tuple[Path, Entry | None]:
-        """A deletion that stands and keeps what is at a path, with its place."""
+    def _deletion_of(self, path: Path) -> tuple[Path, Entry | None, Mapping[Path, Any]]:
+        """A deletion that stands and keeps what is at a path, with its place and all that it keeps."""
         known = path in self._kept or path in self._deleted
         for depth in range(len(path)):
-            node = (*path[:depth], None)
-            for entry in as_register(self.change.live(node)):
-                if entry.value is None and (known or path[depth:] in self._covered_by(entry)):
-                    return node, entry
-        return (), None
-
-    def _covered_by(self, entry: Entry) -> Mapping[Path, Any]:
-        """What a deletion keeps, by place."""
-        known = self._covered.get(id(entry.covered))
-        if known is None:
-            known = self._covered[id(entry.covered)] = (entry.covered, dict(entry.covered))
-        return known[1]
+            for entry, kept in self.change.marks(path[:depth]):
+                if entry.value is None and (known or path[depth:] in kept):
+                    return (*path[:depth], None), entry, kept
+        return (), None, {}
 
     def _is_kept(self, path: Path) -> bool:
         """Whether what was deleted at a path is kept, by the deletion or since it stands again."""
-        return any(
-            path[depth:] in self._covered_by(entry)
-            for depth in range(len(path))
-            for entry in as_register(self.change.live((*path[:depth], None)))
-        )
+        return any(path[depth:] in kept for depth in range(len(path)) for _, kept in self.change.marks(path[:depth]))
 
     def _again(self, path: Path, entry: Entry, *, under: tuple[Path, int] | None = None) -> Entry:
         """An entry under a new dot.
@@ -448,7 +435,7 @@ class _Undoing:
         found = next((t.before for t in story if t.step.gone and t.before is not SOMETHING), None)
         stood = [stamp for stamp in stamps_of(found) if not self.gone(stamp)] if found is not None else []
         for depth in range(len(path) if stood else 0):
-            for entry in as_register(self.change.live((*path[:depth], None))):
+            for entry, _ in self.change.marks(path[:depth]):
                 step = self._step_of(entry)
                 if entry.value is None and step is not None and all(self._saw(step, stamp) for stamp in stood):
                     return True

@@ -52,6 +52,7 @@ __all__ = ["Change"]
 _ALIKE: Mapping[str, SeenBy] = {}
 _UNKNOWN: Mapping[Path, Items[Hunk]] = {}
 _NO_NAMES: Mapping[str | None, None] = {}
+_NOTHING: Mapping[Path, Any] = {}
 
 
 class _Names:
@@ -116,6 +117,13 @@ class _Keeping:
             self._register = tuple(e._replace(covered=told[id(p)]) if id(p) in told else e for e, p in pairs)
             self._changed.clear()
         return self._register
+
+    def marks(self) -> Iterator[tuple[Entry, Mapping[Path, Any]]]:
+        """The entries of the register, each with what it keeps by now, by place."""
+        return (
+            (entry, _NOTHING if kept is None else kept)
+            for entry, kept in zip(self._register, self._parts_of, strict=True)
+        )
 
     def is_of(self, register: Register) -> bool:
         """Whether that is the register that was told last."""
@@ -197,11 +205,12 @@ class Change:
     @property
     def after(self) -> dict[Path, Leaf | None]:
         """What differs, by place: the leaves as this write leaves them."""
-        if self._untold:
-            for holder, keeping in self._untold.items():
-                self._after[(*holder, None)] = keeping.register()
-            self._untold.clear()
+        for holder in [*self._untold]:
+            self._tell(holder)
         return self._after
+
+    def _tell(self, holder: Path) -> None:
+        self._after[(*holder, None)] = self._untold.pop(holder).register()
 
     def turn_to(self, path: Path, name: str) -> None:
         """Says that what follows is about a field of a record; of one of the document something else may have been
@@ -244,7 +253,9 @@ class Change:
     def live(self, path: Path) -> Leaf | None:
         """Returns the leaf at a path as this change leaves it."""
         if path in self._after:
-            return self._after[path] if path[-1] is not None else self.after[path]
+            if path[-1] is None and path[:-1] in self._untold:
+                self._tell(path[:-1])
+            return self._after[path]
         found = self._before[path] = None if self._empty else leaf_at(self.tree, path)
         return found
 
@@ -363,6 +374,10 @@ class Change:
             self._names = _Names()
         self._names.add_all([*islice(reversed(self._after), len(self._after) - self._names.count)][::-1])
         return self._names
+
+    def marks(self, path: Path) -> Iterator[tuple[Entry, Mapping[Path, Any]]]:
+        """Iterates the entries of a container's own register, each with what it keeps, by place below it."""
+        return self._keeping(path).marks()
 
     def let_go(self, path: Path) -> None:
         """Has the deletions of the containers that a path is in keep nothing there, nor below it."""
