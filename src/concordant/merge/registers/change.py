@@ -119,7 +119,7 @@ class _Keeping:
         return self._register
 
     def marks(self) -> Iterator[tuple[Entry, Mapping[Path, Any]]]:
-        """The entries of the register, each with what it keeps by now, by place."""
+        """Iterates the entries of the register, each with what it keeps by now, by place."""
         return (
             (entry, _NOTHING if kept is None else kept)
             for entry, kept in zip(self._register, self._parts_of, strict=True)
@@ -204,7 +204,7 @@ class Change:
 
     @property
     def after(self) -> dict[Path, Leaf | None]:
-        """What differs, by place: the leaves as this write leaves them."""
+        """Returns what differs, by place: the leaves as this write leaves them."""
         for holder in [*self._untold]:
             self._tell(holder)
         return self._after
