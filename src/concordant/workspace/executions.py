@@ -327,7 +327,7 @@ class Retries:
 
 
 def field_of(path: Path) -> str | None:
-    """The top-level field of a place; ``None`` for the whole document."""
+    """Returns the top-level field of a place; ``None`` for the whole document."""
     slot = path[0]
     if slot is None:
         return None

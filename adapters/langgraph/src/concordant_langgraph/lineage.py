@@ -162,7 +162,7 @@ def _parted(a: Level, b: Level) -> Relation:
 
 
 def follows(mine: str, theirs: str) -> bool:
-    """Whether the task of ``theirs`` comes after that of ``mine`` in each execution of the task that is around both: in
+    """Tells whether the task of ``theirs`` comes after that of ``mine`` in each execution of the task that is around both: in
     a later superstep of one graph, or as a `@task` called with the result of the other in hand."""
     ours, others = _parse(mine), _parse(theirs)
     a, b = next(((a, b) for a, b in zip(ours[1:], others[1:], strict=False) if a != b), (None, None))
