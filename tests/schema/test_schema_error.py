@@ -255,3 +255,19 @@ def test_kinds_are_immutable_and_comparable(kind: Callable[[], Any]) -> None:
     assert kind() == kind() and hash(kind()) == hash(kind())
     with pytest.raises((AttributeError, TypeError)):
         kind().anything = 1
+
+
+@pytest.mark.parametrize(
+    ("annotation", "written"),
+    [
+        (Record | None, "Record | None"),
+        (dict[str, Record | dt.date | None], "dict[str, Record | date | None]"),
+        (list[Annotated[Record, Field(min_length=1)]], "list[Annotated[Record, ...]]"),
+        (dict[str, Annotated[list[str], Set(grow_only=True)]], "dict[str, Annotated[list[str], Set(grow_only=True)]]"),
+        (tuple[Colour, ...] | None, "tuple[Colour, ...] | None"),
+    ],
+)
+def test_types_are_named_as_they_are_written(annotation: Any, written: str) -> None:
+    """What a mend says is to be written can be: names without modules, unions with bars, kinds with what they say."""
+    [fault] = faults_of(create_model("Brief", x=(annotation, Scalar())))[:1]
+    assert f"x: Annotated[{written}, Scalar()]" in fault.mend

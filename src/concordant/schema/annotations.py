@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Callable, Iterable
+from dataclasses import fields
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -199,11 +200,28 @@ def rank_of(annotation: Any) -> Callable[[JSON], Any]:
 
 
 def type_name(annotation: Any) -> str:
-    return (
-        annotation.__name__
-        if isinstance(annotation, type) and not get_args(annotation)
-        else str(annotation).replace("typing.", "")
-    )
+    """A type as people write it: names without modules, unions with bars, and of what stands beside it kinds alone."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if annotation is types.NoneType:
+        return "None"
+    if origin in (Union, types.UnionType):
+        return " | ".join(map(type_name, arguments))
+    if origin is Annotated:
+        return f"Annotated[{', '.join([type_name(arguments[0]), *map(_beside, arguments[1:])])}]"
+    if arguments and origin not in (typing.Literal, Callable):
+        inside = ["..." if one is ... else type_name(one) for one in arguments]
+        return f"{str(annotation).partition('[')[0].rpartition('.')[2]}[{', '.join(inside)}]"
+    if not arguments and isinstance(annotation, (type, typing.NewType)):
+        return annotation.__name__
+    return str(annotation).replace("typing.", "")
+
+
+def _beside(one: Any) -> str:
+    if not isinstance(one, Kind):
+        return "..."
+    given = ((option.name, getattr(one, option.name), option.default) for option in fields(one))  # type: ignore[arg-type]
+    options = [f"{name}={value!r}" for name, value, default in given if value != default]
+    return f"{type(one).__qualname__}({', '.join(options)})"
 
 
 def hint(annotation: Any) -> str:
