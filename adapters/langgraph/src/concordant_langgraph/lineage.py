@@ -162,8 +162,8 @@ def _parted(a: Level, b: Level) -> Relation:
 
 
 def follows(mine: str, theirs: str) -> bool:
-    """Tells whether the task of ``theirs`` comes after that of ``mine`` in each execution of the task that is around both: in
-    a later superstep of one graph, or as a `@task` called with the result of the other in hand."""
+    """Tells whether the task of ``theirs`` comes after that of ``mine`` in each execution of the task that is around
+    both: in a later superstep of one graph, or as a `@task` called with the result of the other in hand."""
     ours, others = _parse(mine), _parse(theirs)
     a, b = next(((a, b) for a, b in zip(ours[1:], others[1:], strict=False) if a != b), (None, None))
     if a is None or b is None or ours[0] != others[0] or a.call != b.call:
