@@ -111,3 +111,10 @@ def test_a_forked_child_works_or_is_told_how(fresh_url: FreshUrl) -> None:
     command, root = [sys.executable, "-c", SCRIPT, *urls], Path(__file__).parents[2]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, cwd=root)
     assert ran.returncode == 0 and "done" in ran.stdout, ran.stderr[-3_000:]
+
+
+def test_a_program_that_closes_nothing_ends_in_silence() -> None:
+    """Whatever order the interpreter takes things down in at its end, what waits for a fork tells nothing of it."""
+    code = "import asyncio, concordant; ws = concordant.Workspace(); asyncio.run(ws.aput(('n',), 'k', {'a': 1}))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")

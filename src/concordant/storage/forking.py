@@ -27,13 +27,13 @@ def free_in_child(lock: L) -> L:
     return lock
 
 
-_called: set[weakref.WeakMethod[Callable[[], None]]] = set()
+_called: weakref.WeakKeyDictionary[Any, Callable[[Any], None]] = weakref.WeakKeyDictionary()
 
 
 def call_in_child(method: Callable[[], None]) -> None:
     """Has a bound method called in the child of a fork, as long as its object lives: no thread of the parent's is at
-    work there."""
-    _called.add(weakref.WeakMethod(method, _called.discard))
+    work there. An object has one such method."""
+    _called[method.__self__] = method.__func__  # type: ignore[attr-defined]
 
 
 class Workers:
@@ -104,10 +104,8 @@ class Gate:
 def _free() -> None:
     for lock in list(_locks.values()):
         lock._at_fork_reinit()
-    for ref in list(_called):
-        method = ref()
-        if method is not None:
-            method()
+    for owner, begin in list(_called.items()):
+        begin(owner)
 
 
 if hasattr(os, "register_at_fork"):
