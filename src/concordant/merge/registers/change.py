@@ -12,11 +12,11 @@ from typing import Any
 
 from concordant.merge.causality import Agreed, Entry, Register, SeenBy, Stamp, are_asked, order_of
 from concordant.merge.registers.crowds import MANY, Crowd, without_places
+from concordant.merge.registers.keeping import Keeping, Names
 from concordant.merge.registers.leaf import (
     Leaf,
     Path,
     beside,
-    parted,
     replaced_what_was_seen,
     split_by,
     stands,
@@ -51,91 +51,6 @@ __all__ = ["Change"]
 
 _ALIKE: Mapping[str, SeenBy] = {}
 _UNKNOWN: Mapping[Path, Items[Hunk]] = {}
-_NO_NAMES: Mapping[str | None, None] = {}
-_NOTHING: Mapping[Path, Any] = {}
-
-
-class _Names:
-    """The names below containers that lead to some places, in the order in which these came.
-
-    Attributes:
-        count: how many places have come.
-    """
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._below: dict[Path, dict[str | None, None]] = {}
-
-    def add_all(self, places: Items[Path]) -> None:
-        """Takes more places."""
-        self.count += len(places)
-        for place in places:
-            for depth in range(len(place) - 1, -1, -1):
-                names = self._below.setdefault(place[:depth], {})
-                if place[depth] in names:
-                    break  # another place has led there
-                names[place[depth]] = None
-
-    def below(self, path: Path) -> Mapping[str | None, None]:
-        """The names below a container."""
-        return self._below.get(path, _NO_NAMES)
-
-
-class _Keeping:
-    """What the deletions in a container's register keep, in the making: of each place a leaf may be parted from it.
-
-    Attributes:
-        parts: what single deletions keep, by place; what several share once.
-    """
-
-    def __init__(self, register: Register) -> None:
-        known = {id(covered): dict(covered) for covered in distinct(register)}
-        self.parts: list[dict[Path, Any]] = [*known.values()]
-        self._parts_of = [known.get(id(entry.covered)) for entry in register]
-        self._register = register
-        self._changed: set[int] = set()
-        self._names: _Names | None = None
-
-    def part_from(self, below: Path, leaf: Leaf | None) -> Leaf | None:
-        """Keeps of a leaf what was kept and is still there; returns the rest."""
-        for parts in self.parts:
-            kept = parts.get(below)
-            if kept is not None:
-                leaf, rest = parted(leaf, kept)
-                if rest is None:
-                    del parts[below]
-                else:
-                    parts[below] = rest
-                self._changed.add(id(parts))
-        return leaf
-
-    def register(self) -> Register:
-        """The register, with what its deletions keep by now."""
-        if self._changed:
-            told = {one: tuple(parts.items()) for parts in self.parts if (one := id(parts)) in self._changed}
-            pairs = zip(self._register, self._parts_of, strict=True)
-            self._register = tuple(e._replace(covered=told[id(p)]) if id(p) in told else e for e, p in pairs)
-            self._changed.clear()
-        return self._register
-
-    def marks(self) -> Iterator[tuple[Entry, Mapping[Path, Any]]]:
-        """Iterates the entries of the register, each with what it keeps by now, by place."""
-        return (
-            (entry, _NOTHING if kept is None else kept)
-            for entry, kept in zip(self._register, self._parts_of, strict=True)
-        )
-
-    def is_of(self, register: Register) -> bool:
-        """Whether that is the register that was told last."""
-        return self._register is register
-
-    def names(self) -> _Names:
-        """The names that lead to what is kept, or was kept until a leaf was parted from it."""
-        if self._names is None:
-            self._names = _Names()
-            for parts in self.parts:
-                self._names.add_all([*parts])
-        return self._names
 
 
 class Change:
@@ -196,9 +111,9 @@ class Change:
         self.joining = joining
         self._after: dict[Path, Leaf | None] = {}
         self._before: dict[Path, Leaf | None] = {}
-        self._names: _Names | None = None
-        self._keepings: dict[Path, _Keeping] = {}
-        self._untold: dict[Path, _Keeping] = {}  # of which the register is not yet among what differs
+        self._names: Names | None = None
+        self._keepings: dict[Path, Keeping] = {}
+        self._untold: dict[Path, Keeping] = {}  # of which the register is not yet among what differs
         self._empty = not tree
         self._runs = runs
 
@@ -285,14 +200,14 @@ class Change:
         self._after.setdefault((*holder, None))
         return keeping.part_from(below, leaf)
 
-    def _keeping(self, holder: Path) -> _Keeping:
+    def _keeping(self, holder: Path) -> Keeping:
         """What the deletions of a container keep."""
         keeping = self._untold.get(holder)
         if keeping is None:
             register = self._register((*holder, None))
             keeping = self._keepings.get(holder)
             if keeping is None or not keeping.is_of(register):
-                keeping = self._keepings[holder] = _Keeping(register)
+                keeping = self._keepings[holder] = Keeping(register)
         return keeping
 
     def register(self, path: Path) -> Register:
@@ -368,10 +283,10 @@ class Change:
             found.update(self._keeping(path[:depth]).names().below(path[depth:]))
         return [name for name in found if name is not None]
 
-    def _written_names(self) -> _Names:
+    def _written_names(self) -> Names:
         """The names at which this write has put anything."""
         if self._names is None:
-            self._names = _Names()
+            self._names = Names()
         self._names.add_all([*islice(reversed(self._after), len(self._after) - self._names.count)][::-1])
         return self._names
 
