@@ -12,7 +12,7 @@ from typing import Any
 
 from concordant.merge.causality import Agreed, Entry, Register, SeenBy, Stamp, are_asked, order_of
 from concordant.merge.registers.crowds import MANY, Crowd, without_places
-from concordant.merge.registers.keeping import Keeping, Names
+from concordant.merge.registers.keeping import Keeping, NamesBelow
 from concordant.merge.registers.leaf import (
     Leaf,
     Path,
@@ -111,7 +111,7 @@ class Change:
         self.joining = joining
         self._after: dict[Path, Leaf | None] = {}
         self._before: dict[Path, Leaf | None] = {}
-        self._names: Names | None = None
+        self._names: NamesBelow | None = None
         self._keepings: dict[Path, Keeping] = {}
         self._untold: dict[Path, Keeping] = {}  # of which the register is not yet among what differs
         self._empty = not tree
@@ -283,10 +283,10 @@ class Change:
             found.update(self._keeping(path[:depth]).names().below(path[depth:]))
         return [name for name in found if name is not None]
 
-    def _written_names(self) -> Names:
+    def _written_names(self) -> NamesBelow:
         """The names at which this write has put anything."""
         if self._names is None:
-            self._names = Names()
+            self._names = NamesBelow()
         self._names.add_all([*islice(reversed(self._after), len(self._after) - self._names.count)][::-1])
         return self._names
 

@@ -9,13 +9,13 @@ from concordant.merge.causality import Entry, Register
 from concordant.merge.registers.leaf import Leaf, Path, parted
 from concordant.merge.registers.tree import distinct
 
-__all__ = ["Keeping", "Names"]
+__all__ = ["Keeping", "NamesBelow"]
 
 _NO_NAMES: Mapping[str | None, None] = {}
 _NOTHING: Mapping[Path, Any] = {}
 
 
-class Names:
+class NamesBelow:
     """The names below containers that lead to some places, in the order in which these came.
 
     Attributes:
@@ -54,7 +54,7 @@ class Keeping:
         self._parts_of = [known.get(id(entry.covered)) for entry in register]
         self._register = register
         self._changed: set[int] = set()
-        self._names: Names | None = None
+        self._names: NamesBelow | None = None
 
     def part_from(self, below: Path, leaf: Leaf | None) -> Leaf | None:
         """Keeps of a leaf what was kept and is still there; returns the rest."""
@@ -89,10 +89,10 @@ class Keeping:
         """Tells whether that is the register that was told last."""
         return self._register is register
 
-    def names(self) -> Names:
+    def names(self) -> NamesBelow:
         """Returns the names that lead to what is kept, or was kept until a leaf was parted from it."""
         if self._names is None:
-            self._names = Names()
+            self._names = NamesBelow()
             for parts in self.parts:
                 self._names.add_all([*parts])
         return self._names
