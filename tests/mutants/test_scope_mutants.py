@@ -22,7 +22,7 @@ from concordant_langgraph.attempts import (
     settled,
     superstep_began,
 )
-from concordant_langgraph.lineage import follows, with_parts as the_with_parts
+from concordant_langgraph.lineage import turn, with_parts as the_with_parts
 from concordant_langgraph.taking import _with_own_callbacks
 from concordant_langgraph.toolcalls import _Ended, runnable_begins, tool_call_ends
 
@@ -130,7 +130,7 @@ def steps_in_turn() -> None:
 @mutant(steps_in_turn)
 def steps_in_turn_are_beside_each_other(patch: Patch) -> None:
     """What a step that comes later put the last time is unseen by one that is executed again."""
-    swap(patch, follows, lambda *_: False)
+    swap(patch, turn, lambda *_: "")
 
 
 @mutant(steps_in_turn)

@@ -31,6 +31,7 @@ __all__ = [
     "SeenTokens",
     "Strands",
     "TaskScope",
+    "Turn",
     "descends",
 ]
 
@@ -38,6 +39,10 @@ __all__ = [
 Relation: TypeAlias = Callable[[str, str], Literal["same", "concurrent", "ordered"]]
 """Tells how a write's origin stands to a scope's own: of the same unit of work, concurrent by construction, or
 ordered by time."""
+
+
+Turn: TypeAlias = Literal["before", "after", "around", "within", ""]
+"""When a task is executed, seen from another: before or after it, around it or within it; else it is not told."""
 
 
 _numbering = free_in_child(threading.Lock())
@@ -110,8 +115,8 @@ class TaskScope(NamedTuple):
         strands: whether coroutines and threads of the task that run side by side count as writers of their own.
         run: the run of an agent that the task is part of; what tools show in it counts in its later calls.
         floor: an instant before which nobody wrote whom ``relation`` calls concurrent; it spares comparisons too.
-        follows: tells of two origins, ``(one, other)``, whether the other's task comes after the one's whenever what is
-            around both is executed: what it wrote when they are executed again, it wrote the last time.
+        turn: tells of two origins, ``(mine, theirs)``, when their task is executed, seen from mine, whenever what is
+            around both is. So of what they wrote it is told whether that was the last time.
     """
 
     key: str
@@ -125,7 +130,7 @@ class TaskScope(NamedTuple):
     strands: bool = False
     run: AgentRun | None = None
     floor: Instant | None = None
-    follows: Callable[[str, str], bool] | None = None
+    turn: Callable[[str, str], Turn] | None = None
 
 
 class ReadSnapshot(NamedTuple):

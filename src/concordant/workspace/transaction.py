@@ -268,19 +268,26 @@ class Pending:
         return executions.replay(self.op[2], given, n, since, parked, partial(self._overwritten, state))
 
     def _overwritten(self, state: State | None, parts: Iterable[Effect]) -> Fields:
-        """The fields in which somebody stands in the place of an earlier put who comes before it in each execution of
-        what is around both, and so has written anew."""
-        follows, origin = self.scope.task.follows if self.scope.task is not None else None, task_of(self.scope.origin)
-        if follows is None:
+        """The fields in which somebody stands in the place of an earlier put who is executed before it, or around or
+        within the task, and has written anew."""
+        task, origin, found = self.scope.task, task_of(self.scope.origin), set[str | None]()
+        turn = task.turn if task is not None else None
+        if turn is None:
             return _NONE
         tree = expanded(state, self.schema, self.replica).tree
-        found: set[str | None] = set()
+        gone = [entry for entry in as_register(leaf_at(tree, (None,))) if entry.value is None]
+
+        def is_anew(stamp: Stamp, made: int) -> bool:
+            when = turn(origin, task_of(stamp.origin)) if stamp.n > made and task_of(stamp.origin) != origin else ""
+            return when in ("before", "around") or (
+                when == "within" and not self.scope.since.covers(stamp.n, stamp.time)
+            )
+
         for part in parts:
             for change in part.effect(self.schema, self.replica).changes:
                 here = as_register(leaf_at(tree, change.path))
-                gone = [entry for entry in as_register(leaf_at(tree, (None,))) if entry.value is None]
                 for place, entries in ((change.path, here), ((None,), gone)):
-                    if any(e.stamp.n > part.row.n and follows(task_of(e.stamp.origin), origin) for e in entries):
+                    if any(is_anew(entry.stamp, part.row.n) for entry in entries):
                         found.add(field_of(place))
         return frozenset(found)
 

@@ -6,7 +6,7 @@ has not read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from concordant.merge.causality import Seen, SeenBy, Stamp, VersionVector
@@ -58,11 +58,6 @@ def _told_by_tasks(scope: Scope, n: int, theirs: str) -> bool | None:
     return None if verdict == "ordered" else verdict == "same" and knows_of_own(scope, n, theirs)
 
 
-def _are_in_turn(follows: Callable[[str, str], bool], one: str, other: str) -> bool:
-    """Whether one of two tasks comes after the other in each execution of what is around both."""
-    return follows(one, other) or follows(other, one)
-
-
 def is_strange(scope: Scope, n: int, when: float, theirs: str) -> bool:
     """Tells whether a write is of somebody else, for a scope that has seen of others only what it was shown."""
     return scope.owns is not None and not scope.before.covers(n, when) and not scope.owns(task_of(theirs))
@@ -82,10 +77,10 @@ def seen_by(
     origin, relation, began, since = scope.origin, scope.relation, scope.began_at(snapshot, version), scope.since
     took_back, is_own = scope.base.took_back, scope.is_own
     floor = part(scope.floor, version) if scope.owns is None else 0.0
-    follows = None
+    turn = None
     if earlier_began is not None and scope.seen_tokens is None:
         began, since, floor = None, Beginning(earlier_began), 0.0
-        follows = scope.task.follows if scope.task is not None else None
+        turn = scope.task.turn if scope.task is not None else None
 
     def seen(stamp: Stamp) -> bool:
         if stamp.replica == replica:
@@ -101,7 +96,7 @@ def seen_by(
         told = _told_by_tasks(scope, n, stamp.origin)
         if told is not None:
             return told
-        if follows is not None and _are_in_turn(follows, task_of(origin), task_of(stamp.origin)):
+        if turn is not None and turn(task_of(origin), task_of(stamp.origin)):
             return scope.since.covers(n, when)  # what came before or after the last time is older than this time
         there = n <= began if began is not None else since.covers(n, when)
         return there and not is_strange(scope, n, when, stamp.origin)

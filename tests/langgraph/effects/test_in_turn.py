@@ -22,7 +22,7 @@ from tests.rounds import rounds
 
 AT = ("jobs",), "launch"
 AGAIN = RetryPolicy(max_attempts=9, initial_interval=0, jitter=False, retry_on=ConnectionError)
-HOW = ["one node", "nodes of a subgraph", "nodes of an invoked subgraph", "@tasks"]
+HOW = ["one node", "nodes of a subgraph", "nodes of an invoked subgraph", "@tasks", "around a subgraph"]
 
 Put: TypeAlias = "dict[str, str] | None"
 """What a step puts, ``"*"`` another value at each time; ``None``: it deletes."""
@@ -52,19 +52,28 @@ def retried(store: BaseStore, how: str, steps: list[list[Put]], fails: list[tupl
     def step(number: int) -> Callable[[Any], Any]:
         return lambda _: do(number)
 
-    inner = StateGraph(dict)
-    for number in range(len(steps)):
-        inner.add_node(f"step{number}", step(number)).add_edge(
-            f"step{number - 1}" if number else START, f"step{number}"
-        )
-    team = inner.compile()
-    one = task(do)
+    def graph_of(numbers: list[int]) -> Any:
+        inner, before = StateGraph(dict).add_node("none", lambda _: None).add_edge(START, "none"), "none"
+        for number in numbers:
+            inner.add_node(f"step{number}", step(number)).add_edge(before, f"step{number}")
+            before = f"step{number}"
+        return inner.compile()
+
+    numbers = [*range(len(steps))]
+    team, one = graph_of(numbers), task(do)
+
+    def around(_: Any) -> None:
+        do(0)
+        graph_of(numbers[1:-1]).invoke({})
+        if numbers[1:]:
+            do(numbers[-1])
 
     nodes: dict[str, Any] = {
-        "one node": lambda _: [do(number) for number in range(len(steps))] and None,
+        "one node": lambda _: [do(number) for number in numbers] and None,
         "nodes of a subgraph": team,
         "nodes of an invoked subgraph": lambda _: team.invoke({}) and None,
-        "@tasks": lambda _: [one(number).result() for number in range(len(steps))] and None,
+        "@tasks": lambda _: [one(number).result() for number in numbers] and None,
+        "around a subgraph": around,
     }
     graph = StateGraph(dict).add_node("node", nodes[how], retry_policy=AGAIN).add_edge(START, "node")
     graph.compile(store=store, checkpointer=InMemorySaver()).invoke({}, {"configurable": {"thread_id": "1"}})

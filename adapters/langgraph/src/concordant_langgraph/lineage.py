@@ -161,16 +161,33 @@ def _parted(a: Level, b: Level) -> Relation:
     return "concurrent" if a.step == b.step else "ordered"
 
 
-def follows(mine: str, theirs: str) -> bool:
-    """Tells whether the task of ``theirs`` comes after that of ``mine`` in each execution of the task that is around
-    both: in a later superstep of one graph, or as a `@task` called with the result of the other in hand."""
+def turn(mine: str, theirs: str) -> Literal["before", "after", "around", "within", ""]:
+    """Tells when the task of ``theirs`` is executed, seen from that of ``mine``, whenever what is around both is.
+
+    "before", "after": in another superstep of one graph, or as a `@task` called with the result of the other in hand.
+    "around", "within": one ran the other. "": side by side, or not to be told.
+    """
     ours, others = _parse(mine), _parse(theirs)
-    a, b = next(((a, b) for a, b in zip(ours[1:], others[1:], strict=False) if a != b), (None, None))
-    if a is None or b is None or ours[0] != others[0] or a.call != b.call:
-        return False
+    if not ours or not others or ours[0][:3] != others[0][:3]:
+        return ""
+    for a, b in zip(ours, others, strict=False):
+        if a[:3] != b[:3]:
+            return _turn_of_parted(a, b)
+        if a.part and b.part and a.part != b.part:
+            return ""
+    one, other = (len(ours), ours[-1].part), (len(others), others[-1].part)
+    return "" if one == other else "around" if other < one else "within"
+
+
+def _turn_of_parted(a: Level, b: Level) -> Literal["before", "after", ""]:
+    if a.call != b.call:
+        return ""
     if a.task.startswith(_CALL) and b.task.startswith(_CALL):
-        return _is_after(b, a)
-    return _numbered(a.step) < _numbered(b.step) if min(_numbered(a.step), _numbered(b.step)) >= 0 else False
+        return "after" if _is_after(b, a) else "before" if _is_after(a, b) else ""
+    one, other = _numbered(a.step), _numbered(b.step)
+    if min(one, other) < 0 or one == other:
+        return ""
+    return "after" if one < other else "before"
 
 
 def _numbered(step: str) -> int:

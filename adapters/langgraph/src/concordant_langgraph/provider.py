@@ -12,7 +12,7 @@ from langchain_core.runnables.config import var_child_runnable_config
 from concordant.spi import AgentRun, Instant, TaskScope
 from concordant_langgraph.attempts import invocation_of, turn_of
 from concordant_langgraph.context import Task, message_of, task_of
-from concordant_langgraph.lineage import belongs, follows, packed_step, relation, segments, with_parts
+from concordant_langgraph.lineage import belongs, packed_step, relation, segments, turn as turn_in, with_parts
 from concordant_langgraph.toolcalls import ToolCall, tool_call
 
 __all__ = ["task_scope"]
@@ -61,7 +61,7 @@ def _scope(task: Task, call: ToolCall | None, config: Any) -> TaskScope:
         identity += "".join(f"!{depth}!{quote(id_, safe='')}" for depth, id_ in sorted(parts.items()))
     key = f"{origin}|{identity}|{execution}"
     run = _run(task, origin, turn, message)
-    scope = (key, task.name, origin, identity, execution, began, relation, task.kin, True, run, task.floor, follows)
+    scope = (key, task.name, origin, identity, execution, began, relation, task.kin, True, run, task.floor, turn_in)
     return tuple.__new__(TaskScope, scope)  # the class's own is slower, being Python
 
 
