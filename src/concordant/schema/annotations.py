@@ -200,7 +200,8 @@ def rank_of(annotation: Any) -> Callable[[JSON], Any]:
 
 
 def type_name(annotation: Any) -> str:
-    """Returns a type as people write it: names without modules, unions with bars, and of what stands beside it kinds alone."""
+    """Returns a type as people write it: names without modules, unions with bars, and of what stands beside it kinds
+    alone."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if annotation is types.NoneType:
         return "None"
