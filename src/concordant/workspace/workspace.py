@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
-from typing import Any, Literal, ParamSpec, Self, TypeAlias, TypeVar
+from functools import wraps
+from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeAlias, TypeVar
 
 from concordant.errors import ConcordantError, MissingBaseError, told
 from concordant.escalation import Escalation, Event
@@ -47,6 +48,7 @@ __all__ = ["Workspace"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Awaited: TypeAlias = Coroutine[Any, Any, T]
 Listing: TypeAlias = list[T]
 """A list, under a name that ``Workspace.list`` does not hide."""
 
@@ -55,6 +57,19 @@ MOST_PATIENCE = 10**6
 
 MOST_ROWS = 2**31
 """The most that a journal in memory can be asked to keep."""
+
+
+def for_coroutines(call: Callable[Concatenate[Workspace, P], T]) -> Callable[Concatenate[Workspace, P], Awaited[T]]:
+    """Makes the twin of a call for coroutines: the same by ``acall``."""
+    name = call.__name__
+
+    @wraps(call)
+    async def twin(self: Workspace, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.acall(getattr(self, name), *args, **kwargs)
+
+    twin.__name__, twin.__qualname__ = f"a{name}", f"Workspace.a{name}"
+    twin.__doc__ = f"Runs ``{name}`` for coroutines."
+    return twin
 
 
 class Workspace:
@@ -836,11 +851,28 @@ class Workspace:
 
     # -- for coroutines ------------------------------------------------------------------------------------------
 
-    async def aget(
-        self, namespace: tuple[str, ...], key: str, *, at: Cut | None = None, strict: bool = False
-    ) -> Document | None:
-        """Runs ``get`` for coroutines."""
-        return await self.acall(self.get, namespace, key, at=at, strict=strict)
+    aget = for_coroutines(get)
+    ahistory = for_coroutines(history)
+    alog = for_coroutines(log)
+    ablame = for_coroutines(blame)
+    astats = for_coroutines(stats)
+    aescalations = for_coroutines(escalations)
+    asubscriptions = for_coroutines(subscriptions)
+    aescalation = for_coroutines(escalation)
+    aresolve = for_coroutines(resolve)
+    adismiss = for_coroutines(dismiss)
+    aclaim = for_coroutines(claim)
+    areopen = for_coroutines(reopen)
+    aask = for_coroutines(ask)
+    arestore = for_coroutines(restore)
+    aundo = for_coroutines(undo)
+    apurge = for_coroutines(purge)
+    asweep = for_coroutines(sweep)
+    aexport = for_coroutines(export)
+    aimport_ = for_coroutines(import_)
+    aexchange = for_coroutines(exchange)
+    acheck = for_coroutines(check)
+    avacuum = for_coroutines(vacuum)
 
     async def aput(
         self,
@@ -864,113 +896,9 @@ class Workspace:
         """Runs ``list`` for coroutines, as a list."""
         return await self.acall(lambda: [*self.list(prefix)])
 
-    async def ahistory(self, namespace: tuple[str, ...], key: str) -> Listing[HistoryEntry]:
-        """Runs ``history`` for coroutines."""
-        return await self.acall(self.history, namespace, key)
-
-    async def alog(
-        self, prefix: tuple[str, ...] = (), *, agent: str | None = None, before: int | None = None, limit: int = 100
-    ) -> Listing[HistoryEntry]:
-        """Runs ``log`` for coroutines."""
-        return await self.acall(self.log, prefix, agent=agent, before=before, limit=limit)
-
-    async def ablame(self, namespace: tuple[str, ...], key: str) -> dict[tuple[str, ...], tuple[Credit, ...]]:
-        """Runs ``blame`` for coroutines."""
-        return await self.acall(self.blame, namespace, key)
-
-    async def astats(self) -> Stats:
-        """Runs ``stats`` for coroutines."""
-        return await self.acall(self.stats)
-
-    async def aescalations(self, namespace: tuple[str, ...] = (), *, state: str = "open") -> Listing[Escalation]:
-        """Runs ``escalations`` for coroutines."""
-        return await self.acall(self.escalations, namespace, state=state)
-
-    async def asubscriptions(self) -> Listing[Lag]:
-        """Runs ``subscriptions`` for coroutines."""
-        return await self.acall(self.subscriptions)
-
-    async def aescalation(self, id: str) -> Escalation | None:
-        """Runs ``escalation`` for coroutines."""
-        return await self.acall(self.escalation, id)
-
-    async def aresolve(
-        self, escalation: Escalation | str, value: Any, *, by: str, version: str | None = None, why: str | None = None
-    ) -> Receipt:
-        """Runs ``resolve`` for coroutines."""
-        return await self.acall(self.resolve, escalation, value, by=by, version=version, why=why)
-
-    async def adismiss(
-        self, escalation: Escalation | str, *, by: str, version: str | None = None, why: str | None = None
-    ) -> Receipt:
-        """Runs ``dismiss`` for coroutines."""
-        return await self.acall(self.dismiss, escalation, by=by, version=version, why=why)
-
-    async def aclaim(self, escalation: Escalation | str, *, by: str, version: str | None = None) -> Escalation:
-        """Runs ``claim`` for coroutines."""
-        return await self.acall(self.claim, escalation, by=by, version=version)
-
     async def ajoin_judges(self, timeout: float | None = None) -> bool:
         """Runs ``join_judges`` for coroutines."""
         return await off_loop(self.join_judges, timeout)
-
-    async def areopen(self, escalation: Escalation | str, *, by: str) -> Escalation:
-        """Runs ``reopen`` for coroutines."""
-        return await self.acall(self.reopen, escalation, by=by)
-
-    async def aask(self, namespace: tuple[str, ...], key: str, path: tuple[str, ...], *, by: str) -> Escalation:
-        """Runs ``ask`` for coroutines."""
-        return await self.acall(self.ask, namespace, key, path, by=by)
-
-    async def arestore(self, namespace: tuple[str, ...], key: str, version: int, *, by: str) -> Receipt:
-        """Runs ``restore`` for coroutines."""
-        return await self.acall(self.restore, namespace, key, version, by=by)
-
-    async def aundo(
-        self,
-        *,
-        agent: str,
-        since: int | datetime | Moment | None = None,
-        prefix: tuple[str, ...] = (),
-        by: str,
-        dry_run: bool = True,
-    ) -> Undone:
-        """Runs ``undo`` for coroutines."""
-        return await self.acall(self.undo, agent=agent, since=since, prefix=prefix, by=by, dry_run=dry_run)
-
-    async def apurge(self, namespace: tuple[str, ...], key: str) -> None:
-        """Runs ``purge`` for coroutines."""
-        await self.acall(self.purge, namespace, key)
-
-    async def asweep(self) -> int:
-        """Runs ``sweep`` for coroutines."""
-        return await self.acall(self.sweep)
-
-    async def aexport(self, since: VersionVector | Moment | None = None, *, whole: bool = False) -> bytes:
-        """Runs ``export`` for coroutines."""
-        return await self.acall(self.export, since, whole=whole)
-
-    async def aimport_(self, frame: bytes) -> int:
-        """Runs ``import_`` for coroutines."""
-        return await self.acall(self.import_, frame)
-
-    async def aexchange(self, other: Workspace) -> tuple[int, int]:
-        """Runs ``exchange`` for coroutines."""
-        return await self.acall(self.exchange, other)
-
-    async def acheck(self, *, quarantine: bool = False) -> Checked:
-        """Runs ``check`` for coroutines."""
-        return await self.acall(self.check, quarantine=quarantine)
-
-    async def avacuum(
-        self,
-        *,
-        journal: timedelta = JOURNAL_KEPT,
-        deleted: timedelta = DELETED_KEPT,
-        removed: timedelta = REMOVED_KEPT,
-    ) -> Vacuumed:
-        """Runs ``vacuum`` for coroutines."""
-        return await self.acall(self.vacuum, journal=journal, deleted=deleted, removed=removed)
 
 
 def _check_settings(journal: Any, read_marks: Any, frame_key: Any, replica: Any) -> None:
