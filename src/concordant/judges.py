@@ -269,9 +269,7 @@ def _sides(escalation: Escalation) -> dict[int, Any]:
 # -- the prompt ------------------------------------------------------------------------------------------------------
 
 
-def prompt_of(
-    case: Case, document: Mapping[str, Any] | None, instructions: str = "", *, sides_only: bool = False
-) -> str:
+def prompt_of(case: Case, document: Mapping[str, Any] | None, instructions: str, *, sides_only: bool = False) -> str:
     """Returns the prompt in which a case is put before a model.
 
     What agents wrote is data between two equal lines that hold a fresh random number, one line of JSON each, so that no

@@ -18,7 +18,7 @@ from pydantic import create_model
 from concordant.bench.repository import ConcurrentEdit
 from concordant.errors import ConcordantError
 from concordant.merge.kinds import Kind, Text, Tree
-from concordant.values import alike
+from concordant.values import alike, is_json
 from concordant.workspace import Workspace
 
 __all__ = ["OUTCOMES", "PROSE", "STRUCTURE", "WAYS", "Merged", "Tally", "play_merges"]
@@ -212,14 +212,6 @@ def _loaded(path: str, text: str) -> Any:
         raise _UnreadableError("PyYAML is not installed") from error
     except Exception as error:  # whatever a parser raises at what people committed
         raise _UnreadableError("cannot be parsed") from error
-    if not isinstance(found, dict) or not _is_json(found):
+    if not isinstance(found, dict) or not is_json(found):
         raise _UnreadableError("no object of JSON values with names")
     return found
-
-
-def _is_json(data: Any) -> bool:
-    if isinstance(data, dict):
-        return all(isinstance(name, str) and _is_json(part) for name, part in data.items())
-    if isinstance(data, list):
-        return all(map(_is_json, data))
-    return data is None or isinstance(data, (str, int, float, bool))

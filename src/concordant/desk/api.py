@@ -473,7 +473,7 @@ async def _described(request: Request) -> Response:
     return Response(to_json(openapi(request.scope.get("root_path", ""))), media_type="application/json")
 
 
-def openapi(root: str = "") -> dict[str, Any]:
+def openapi(root: str) -> dict[str, Any]:
     """Returns the OpenAPI document of the API."""
     used: set[type[BaseModel]] = {
         one for operation in OPERATIONS for one in (operation.gives, operation.takes) if one is not None

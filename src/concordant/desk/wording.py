@@ -58,7 +58,7 @@ def told_path(path: tuple[Any, ...]) -> str:
     return ".".join(map(str, path)) or "the document"
 
 
-def told_value(value: Any, most: int | None = None) -> str:
+def told_value(value: Any, most: int) -> str:
     """Returns a value for people: a text as it is, anything else as JSON.
 
     Args:
@@ -69,7 +69,7 @@ def told_value(value: Any, most: int | None = None) -> str:
     if value is ABSENT:
         return "(nothing)"
     text = value if isinstance(value, str) else json.dumps(portable(value), ensure_ascii=False)
-    if most is not None and len(text) > most:
+    if len(text) > most:
         return f"{text[:most]}… ({len(text) - most:,} more characters)"
     return text
 

@@ -461,7 +461,7 @@ def _value_field(
     faults: list[Fault],
     path: tuple[str, ...],
     checked: bool,
-    key: str | None = None,
+    key: str | None,
 ) -> Field | None:
     """How the values of a map merge: by their kind, field by field if they are state models, else as scalars."""
     if not any(map(is_kind, metadata)):

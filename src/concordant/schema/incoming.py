@@ -335,7 +335,7 @@ def _one_each(by: str) -> Any:
 
 
 def split_faults(
-    error: ValidationError, value: dict[str, Any], fields: Mapping[str, Field], *, shown: bool = True
+    error: ValidationError, value: dict[str, Any], fields: Mapping[str, Field], *, shown: bool
 ) -> tuple[list[Fault], dict[tuple[str, ...], list[Fault]]]:
     """Sorts a validation's errors: unknown fields refuse the whole write, the rest can be parked by path.
 

@@ -63,16 +63,15 @@ class Workers:
             return self._pool
 
 
+PATIENCE = 5.0
+"""For how many seconds a fork waits at most until nobody is inside a ``Gate``."""
+
+
 class Gate:
     """What threads pass that are in a library with locks of its own: a fork waits until none is in there, for a child
-    would find those locks held for ever.
+    would find those locks held for ever."""
 
-    Args:
-        patience: for how many seconds a fork waits at most.
-    """
-
-    def __init__(self, patience: float = 5.0) -> None:
-        self._patience = patience
+    def __init__(self) -> None:
         self._inside: deque[None] = deque()
         self._open = threading.Event()
         self._open.set()
@@ -91,7 +90,7 @@ class Gate:
 
     def _close(self) -> None:
         self._open.clear()
-        end = time.monotonic() + self._patience
+        end = time.monotonic() + PATIENCE
         while self._inside and time.monotonic() < end:
             time.sleep(0.0005)
 

@@ -139,7 +139,7 @@ def after_sequel(leases: Leases, began: float, stamp: Stamp, ttl: float | None) 
     return _told((_own(leases, stamp, since, ttl),), began)
 
 
-def without_seen(record: HasLeases, seen: SeenBy, gone: SeenBy | None = None) -> Leases:
+def without_seen(record: HasLeases, seen: SeenBy, gone: SeenBy | None) -> Leases:
     """Returns the leases after a deletion of what somebody has seen."""
     left = (lease for lease in record.leases if not seen(lease.stamp) and not (gone and gone(lease.stamp)))
     return _told(tuple(left), record.created_at)

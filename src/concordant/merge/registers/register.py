@@ -25,7 +25,7 @@ MOST_NAMED = 256
 """How many agents an entry names that said the same before its own; who came later is in the journal."""
 
 
-def alternatives(register: Register, canon: Canon = canonical) -> list[list[Entry]]:
+def alternatives(register: Register, canon: Canon) -> list[list[Entry]]:
     """Returns the entries grouped by equal value; groups and entries in (time, dot) order of their oldest writes."""
     groups: dict[bytes | None, list[Entry]] = {}
     for entry in sorted(register, key=lambda entry: order_of(entry.stamps[0])):
