@@ -18,7 +18,7 @@ from langgraph.store.base import BaseStore, GetOp, PutOp, SearchOp
 from langgraph.types import Command, RetryPolicy, Send, interrupt
 from pydantic import BaseModel
 
-from concordant import Counter, List, Map, Scalar, Set, Text
+from concordant import Counter, List, Map, Scalar, Set, Text, Workspace
 from concordant_langgraph import MergeStore, batches
 
 NS = ("briefs",)
@@ -491,3 +491,37 @@ def test_a_batch_is_an_edit_of_what_was_read_before_it() -> None:
         )
     assert found is not None and found.value == {"tags": ["old"]} and none is None  # type: ignore[union-attr]
     assert read(store)["tags"] == ["new"] and not store.escalations()
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+@pytest.mark.parametrize("declared", [True, False])
+@pytest.mark.parametrize("then", ["put", "delete"])
+def test_a_program_that_runs_a_graph_goes_on_after_it(
+    then: str, declared: bool, kind: str, is_async: bool, fresh_url: Callable[[str], str | None]
+) -> None:
+    """What a graph puts that was run between a read and a write is seen by whoever ran it, as on the stock store."""
+
+    def node(state: State, store: BaseStore) -> None:
+        store.put((*NS,), KEY, {"status": "by the graph"})
+
+    with Workspace(fresh_url(kind), schemas={NS: Brief} if declared else None) as workspace:
+        store = MergeStore(workspace=workspace)
+        told: list[Any] = []
+        store.on_escalation(told.append)
+        graph = StateGraph(State).add_node(node).add_edge(START, "node").compile(store=store)
+        store.put(NS, KEY, {"status": "before"})
+
+        async def program() -> None:
+            await store.aget(NS, KEY)
+            await graph.ainvoke({})
+            await (store.aput(NS, KEY, {"status": "after"}) if then == "put" else store.adelete(NS, KEY))
+
+        if is_async:
+            asyncio.run(program())
+        else:
+            assert store.get(NS, KEY) is not None
+            graph.invoke({})
+            _ = store.put(NS, KEY, {"status": "after"}) if then == "put" else store.delete(NS, KEY)
+        item = store.get(NS, KEY)
+        assert (item and item.value, told) == ({"status": "after"} if then == "put" else None, [])

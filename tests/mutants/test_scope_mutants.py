@@ -26,6 +26,7 @@ from concordant_langgraph.lineage import turn, with_parts as the_with_parts
 from concordant_langgraph.taking import _with_own_callbacks
 from concordant_langgraph.toolcalls import _Ended, runnable_begins, tool_call_ends
 
+from ..langgraph import test_store_graphs
 from ..langgraph.effects import test_in_turn
 from ..langgraph.scopes import test_floor, test_strands, test_subgraph_retries, test_task_calls, test_tool_calls
 from .breaking import passes, swap
@@ -137,6 +138,14 @@ def steps_in_turn_are_beside_each_other(patch: Patch) -> None:
 def what_came_before_anew_is_left(patch: Patch) -> None:
     """A step that puts what it put the last time leaves what an earlier one has put in its place since."""
     swap(patch, Pending._overwritten, lambda *_: frozenset())
+
+
+@mutant(
+    lambda: test_store_graphs.test_a_program_that_runs_a_graph_goes_on_after_it("put", True, "", False, lambda _: None)
+)
+def what_a_program_runs_is_unseen_by_it(patch: Patch) -> None:
+    """A read before a graph is run makes what the graph put a stranger's."""
+    swap(patch, Scoping.note_run, lambda *_: None)
 
 
 @mutant(lambda: test_subgraph_retries.test_a_retried_subgraph_has_its_effect_once(None, False))

@@ -115,6 +115,7 @@ class Amending:
         """
         document = (namespace, key)
         scope = self.scoping.current(document)
+        self.scoping.note_run(document, scope)
         schema = self.registry.writable(namespace, key)
         if not schema.declared:
             fault = Fault((), "its namespace has no model", "Declare one: a tool changes fields, each by its kind")
@@ -145,6 +146,7 @@ class Amending:
         writes: list[Pending] = []
         for document in places:
             scope = self.scoping.current(document)
+            self.scoping.note_run(document, scope)
             schema = self.registry.changeable(*document)
             if scope.seen_tokens is not None:
                 self.reading.recall(scope, *document)
@@ -186,6 +188,7 @@ class Amending:
         rest = {name: one for name, one in value.items() if name not in given}
         base = {name: known for name, known in (read.values() or {}).items() if name not in given}
         snapshot = read._replace(base=base, leave=read.leave | frozenset(told))
+        self.scoping.note_run((namespace, key), scope)
         write = Pending(schema, self.storage, namespace, key, scope, snapshot, "put")
         said, write.parked = schema.incoming(namespace, key, rest)
         write.body = schema.as_read(base, None, rest, said)

@@ -55,7 +55,7 @@ def _check_moment(began: Any) -> None:
         raise InvalidTokenError(began, f"a {type(began).__name__} is no moment", mend)
 
 
-_Reads: TypeAlias = dict[Address, tuple[float, "ReadSnapshot | Scope"]]
+_Reads: TypeAlias = dict[Address, tuple[float, "ReadSnapshot | Scope", set[str]]]
 
 
 class ReadMarks:
@@ -73,19 +73,19 @@ class ReadMarks:
         # Newest, newer and older reads: the small dict is copied at every read, the others seldom.
         self._var: ContextVar[tuple[_Reads, _Reads, _Reads]] = ContextVar("concordant_reads", default=({}, {}, {}))
 
-    def get(self, document: Address) -> ReadSnapshot | Scope | None:
-        """Returns the last read of a document in this context, if it is still valid, or the scope that has continued
-        it."""
+    def get(self, document: Address) -> tuple[float, ReadSnapshot | Scope, set[str]] | None:
+        """Returns the last read of a document in this context, or the scope that has continued it: since when, which,
+        and the origins of what tasks have put there since that were run in this context."""
         for reads in self._var.get():
             found = reads.get(document) if reads else None
             if found is not None:
-                return found[1] if time.monotonic() - found[0] <= self.lifetime else None
+                return found if time.monotonic() - found[0] <= self.lifetime else None
         return None
 
-    def put(self, document: Address, read: ReadSnapshot | Scope) -> None:
+    def put(self, document: Address, read: ReadSnapshot | Scope, ran: set[str]) -> None:
         """Remembers a read."""
         newest, newer, older = self._var.get()
-        entry = (time.monotonic(), read)
+        entry = (time.monotonic(), read, ran)
         if len(newest) >= self.FEW:
             if len(newer) >= self.MANY:
                 newer, older = newest, newer
@@ -254,19 +254,28 @@ class Scoping:
     def alone(self, document: tuple[tuple[str, ...], str]) -> Scope:
         """Returns the scope of a write without framework and name: one that continues the last read of the document in
         this context, or one of the call's own, which has seen all that was committed."""
-        read = self._reads.get(document)
-        if read is None:
+        found = self._reads.get(document)
+        if found is None:
             return self._nobody
+        _, read, ran = found
         if isinstance(read, Scope):
             return read
         scope = Scope(ANONYMOUS, self._fresh(), read.at)
+        scope.peers = ran
         scope.set_snapshot(document, read)
-        self._reads.put(document, scope)
+        self._reads.put(document, scope, ran)
         return scope
+
+    def note_run(self, document: Address, scope: Scope) -> None:
+        """Notes that a task puts to a document, for the reads of the context that runs it: a program that has a graph
+        run goes on after it."""
+        found = self._reads.get(document) if scope.task is not None else None
+        if found is not None:
+            found[2].add(scope.origin)
 
     def note_read(self, document: tuple[tuple[str, ...], str], snapshot: ReadSnapshot) -> None:
         """Remembers a read without framework and name, for a later put in this context."""
-        self._reads.put(document, snapshot)
+        self._reads.put(document, snapshot, set())
 
     @contextmanager
     def acting_as(self, name: str, began: Moment | None = None, seen: Tokens | None = None) -> Iterator[None]:
