@@ -318,3 +318,36 @@ def test_who_wrote_what_was_removed_since_is_no_side() -> None:
     other.import_(ws.export())
     for look in (ws, other):
         assert sides(only(look)) == {"eve": {"parts": {}, "votes": 3}, "ada": DELETED}
+
+
+class Owner(BaseModel):
+    name: Annotated[str | None, Scalar()] = None
+
+
+class Part(BaseModel):
+    status: Annotated[str | None, Scalar()] = None
+    owner: Owner | None = None
+    steps: Annotated[list[str], List()] = []
+
+
+class Parts(BaseModel):
+    parts: Annotated[dict[str, Part], Map()] = {}
+
+
+@pytest.mark.parametrize("first", [{}, {"steps": ["one"]}, {"owner": {}}, {"status": "new"}])
+def test_g2_who_has_seen_all_removes_what_a_deletion_had_kept(first: dict[str, Any]) -> None:
+    """A record in a document that was kept from deletion by an update, and went on, is removed without a question."""
+    one, other = (Workspace(schemas={NS: Parts}, replica=name) for name in ("one", "other"))
+    one.agent("ada").write(*AT, {"parts": {"a": first}})
+    one.agent("ada").delete(*AT)
+    other.agent("bob").write(*AT, {"parts": {"a": {"status": "b"}}})
+    one.exchange(other)
+    with one.agent("bob").edit(*AT) as brief:
+        brief.parts["a"].status = "bob"
+    with one.agent("ada").edit(*AT) as brief:
+        del brief.parts["a"]
+    other.import_(one.export())
+    for ws in (one, other):
+        document = ws.get(*AT)
+        assert document is not None and document.value == {"parts": {}} and not document.contested
+        assert ws.check().ok

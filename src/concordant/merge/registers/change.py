@@ -180,10 +180,7 @@ class Change:
         if not self.covering:
             return leaf
         for holder, below in self._holders(path):
-            for covered in self._covered(holder, below):
-                kept = covered.get(below)
-                if kept is not None:
-                    leaf = beside(leaf, kept)
+            leaf = self._kept(holder, below, leaf)
         return leaf
 
     def set(self, path: Path, leaf: Leaf | None) -> None:
@@ -374,6 +371,7 @@ class Change:
         others = self._distinct(path) if kept is entries else distinct(kept)
         covered: dict[Path, Leaf] = dict(gathered(kept_by(gone)))
         found = self._take_from(others, covered) or found
+        found = self._take_marks(path) or found
         found = self._take_out(path, covered, replaced_counts=existed is None and not found) or found
         if not found:
             return False
@@ -411,7 +409,9 @@ class Change:
         """
         found = False
         for leaf_path in self._leaf_paths(path, all_of_them=replaced_counts):
-            leaf = self.live(leaf_path)
+            leaf, above = self.live(leaf_path), self._holders_above(path, leaf_path)
+            for holder, below in above:
+                leaf = self._kept(holder, below, leaf)
             if leaf is None:
                 continue
             found = found or (replaced_counts and replaced_what_was_seen(leaf, self.seen))
@@ -419,10 +419,25 @@ class Change:
             if mine is None:
                 continue
             found = True
-            self.after[leaf_path] = rest
+            for holder, below in above:
+                rest = self._part_from(holder, below, rest)
+            self._after[leaf_path] = rest
             below = leaf_path[len(path) :]
             if below[0] != PARKED:
                 covered[below] = beside(covered.get(below), mine)
+        return found
+
+    def _take_marks(self, path: Path) -> bool:
+        """Takes the marks of a container that the writer has seen out of what the deletions of those above it keep;
+        tells whether there were any."""
+        found = False
+        for depth in range(len(path)) if self.covering else ():
+            holder, below = path[:depth], (*path[depth:], None)
+            mark = self._kept(holder, below, None)
+            mine, rest = split_by(mark, self.seen) if mark is not None else (None, None)
+            if mine is not None:
+                self._part_from(holder, below, rest)
+                found = True
         return found
 
     def _leaf_paths(self, path: Path, *, all_of_them: bool) -> list[Path]:
@@ -433,7 +448,31 @@ class Change:
             tree: Any = leaf_at(self.tree, path)
             places = [p for p, _ in leaves(tree, path)] if isinstance(tree, dict) else []
         paths = {p for p in places if p[: len(path)] == path} | {p for p in self._after if p[: len(path)] == path}
+        for depth in range(len(path)) if self.covering else ():
+            paths.update(self._kept_places(path[:depth], path[depth:]))
         return sorted(paths - {(*path, None)}, key=repr)
+
+    def _kept_places(self, holder: Path, path: Path) -> Iterator[Path]:
+        """The places of what the deletions of a container keep, or have kept, in one in it."""
+        names = self._keeping(holder).names()
+        ahead = [(*path, name) for name in names.below(path)]
+        while ahead:
+            place = ahead.pop()
+            inner = names.below(place)
+            ahead += [(*place, name) for name in inner]
+            if not inner:
+                yield (*holder, *place)
+
+    def _holders_above(self, path: Path, leaf_path: Path) -> list[tuple[Path, Path]]:
+        """The containers above one whose deletions may keep something of a leaf in it, with what remains of its path
+        below them."""
+        return [(leaf_path[:depth], leaf_path[depth:]) for depth in range(len(path))] if self.covering else []
+
+    def _kept(self, holder: Path, below: Path, leaf: Leaf | None) -> Leaf | None:
+        """A leaf with what the deletions of a container keep of it."""
+        for parts in self._covered(holder, below):
+            leaf = beside(leaf, parts[below]) if below in parts else leaf
+        return leaf
 
     def restore(self, path: Path) -> None:
         """Settles a deletion in favour of what it deleted: that stands again, under this write."""
