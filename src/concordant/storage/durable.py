@@ -305,10 +305,7 @@ class UnitOfWork(Source):
         self._updates = False
         self.clock = clock = self._storage.clock_of(address)
         held = self._holding(address)
-        last, before = self.heads[clock]
-        n, now = self._storage.number_after(max(last, self.n), clock), self._now
-        if now <= before:  # a clock never stands still or goes back: the order of its times is that of its commits
-            now = before + 1e-6
+        n, now = self._next_commit(clock)
         self._updates = True
         result = update(held.state, n, now, _Asked(self))
         self._updates = False
@@ -331,6 +328,14 @@ class UnitOfWork(Source):
                 self._put_row(address, held, told)
         if effects is not None:
             self._save_effects(address, held, effects, now)
+
+    def _next_commit(self, clock: int) -> Head:
+        """The number and the time of the next commit under a clock."""
+        last, before = self.heads[clock]
+        n, now = self._storage.number_after(max(last, self.n), clock), self._now
+        if now <= before:  # a clock never stands still or goes back: the order of its times is that of its commits
+            now = before + 1e-6
+        return n, now
 
     def _put_row(self, address: Address, held: _Held, row: Row) -> None:
         body = None

@@ -295,8 +295,7 @@ class GroupCommit:
             else:
                 _end(group, error)
         else:
-            for request in group:
-                request.end(request.error)
+            _end_each(group)
 
     def _commit_apart(self, parts: Sequence[Sequence[Request]], leader: Caller) -> None:
         """Commits what was held up by a clock that somebody holds: what is under other clocks first."""
@@ -310,8 +309,7 @@ class GroupCommit:
             except Exception:  # whatever it was, it is found out anew
                 self._commit(part, leader)
             else:
-                for request in part:
-                    request.end(request.error)
+                _end_each(part)
             self._release(part, leader)
         for part in late:
             self._commit(part, leader)
@@ -344,6 +342,12 @@ def _parts(group: Sequence[Request]) -> Sequence[Sequence[Request]]:
             requests += part[1]
         parts.append((clocks, [*requests, request]))
     return [requests for _, requests in parts]
+
+
+def _end_each(group: Sequence[Request]) -> None:
+    """Ends requests that were committed, but for those that were refused alone."""
+    for request in group:
+        request.end(request.error)
 
 
 def _end(group: Sequence[Request], error: Exception) -> None:

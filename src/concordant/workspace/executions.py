@@ -154,10 +154,7 @@ class Executions:
         made = self._made.get(ordinal)
         if made is None or made.row.time < since:
             self._replayed[ordinal] = _Replayed(_NOTHING, n)
-            later = [other.began for number, other in self._made.items() if number > ordinal]
-            if made is None and values is None and later:  # it found nothing to delete, and so is in no journal
-                return Replay(min(later), _NOTHING, _NONE, (), ())
-            return None
+            return self._found_nothing(ordinal) if made is None and values is None else None
         assert made.row.op is not None
         if made.row.op[1] in self._later:
             self._replayed[ordinal] = _Replayed(_NOTHING, n)
@@ -169,6 +166,11 @@ class Executions:
         self._replayed[ordinal] = _Replayed(diverging, n)
         back = self._back(ordinal, made, diverging, kept, since) if diverging else ()
         return Replay(made.began, diverging, kept, made.parts, back)
+
+    def _found_nothing(self, ordinal: int) -> Replay | None:
+        """What becomes of a deletion that found nothing, and so is in no journal; ``None`` if no put came after it."""
+        later = [other.began for number, other in self._made.items() if number > ordinal]
+        return Replay(min(later), _NOTHING, _NONE, (), ()) if later else None
 
     def _compared(
         self, made: _Made, values: dict[str, Any] | None, before: Fields, parked: Collection[str]
