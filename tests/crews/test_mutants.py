@@ -12,7 +12,7 @@ from concordant import Schema
 from concordant_crewai import MergeFlow, MergeStorage, SharedState, context, flow_states, provider, tools
 from concordant_crewai.memory import model, storage, view
 from concordant_crewai.memory.records import Records
-from concordant_crewai.memory.view import View
+from concordant_crewai.memory.view import VectorView
 
 from . import (
     test_flows as flows,
@@ -96,7 +96,7 @@ def what_a_model_was_not_shown_is_dropped(patch: Patch) -> None:
 @mutant(losses.test_3_two_consolidations_at_once)
 def merged_content_keeps_a_writers_vector(patch: Patch) -> None:
     """The vector is that of what one of the writers wrote."""
-    patch.setattr(View, "_vector_for", lambda self, entry, row, vector: vector or row.embedding)
+    patch.setattr(VectorView, "_vector_for", lambda self, entry, row, vector: vector or row.embedding)
 
 
 @mutant(crash)

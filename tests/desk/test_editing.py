@@ -14,7 +14,7 @@ from concordant import Workspace
 from concordant.desk import app, editing
 from concordant_loro import protocol
 from concordant_loro.desk import _Shared
-from concordant_loro.protocol import DOCUMENT, Kind
+from concordant_loro.protocol import DOCUMENT, MessageKind
 from tests.desk.conftest import NS, PLACE, Browser
 
 EDITOR = f"/editor?doc={PLACE}"
@@ -70,7 +70,7 @@ def join(client: TestClient, headers: dict[str, str] | None = None) -> dict[str,
     """Joins by the protocol; what the server answers."""
     with client.websocket_connect("ws://127.0.0.1/editor/live", headers=headers or {}) as socket:
         head = DOCUMENT + protocol._block(PLACE.encode())
-        socket.send_bytes(head + bytes([Kind.JOIN]) + protocol._block(b"") + b"\0")
+        socket.send_bytes(head + bytes([MessageKind.JOIN]) + protocol._block(b"") + b"\0")
         answer = socket.receive_bytes()
         reader = protocol._Reader(answer[len(head) + 1 :])
         return {
@@ -116,7 +116,7 @@ def test_the_login_gives_the_name(ws: Workspace) -> None:
     """Who is asked by ``user=`` is who writes, whatever the client says; a coroutine may say so."""
     with TestClient(app(ws, user=somebody), base_url="http://127.0.0.1", cookies={"login": "john"}) as client:
         found = join(client, {"origin": "http://127.0.0.1"})
-        assert found["kind"] == Kind.JOINED and b'"name": "john"' in found["who"]
+        assert found["kind"] == MessageKind.JOINED and b'"name": "john"' in found["who"]
         answer = client.get(f"/editor/credits?doc={PLACE}").json()
         assert "planner" in answer["names"] and sum(run[0] for run in answer["texts"]["text:notes"]) > 20
         assert client.get("/editor/credits?doc=briefs/2026:other").status_code == 409

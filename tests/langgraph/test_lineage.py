@@ -35,7 +35,7 @@ from langgraph.types import Command, RetryPolicy, Send, interrupt
 
 from concordant import Instant
 from concordant_langgraph import beginnings, context
-from concordant_langgraph.context import Task
+from concordant_langgraph.context import TaskExecution
 from concordant_langgraph.lineage import Level, decode, encode, kin_of, lineage, outermost, relation, segments
 from concordant_langgraph.listener import listen
 
@@ -53,9 +53,9 @@ class Recorder:
     """Nodes that note the task they run in."""
 
     def __init__(self) -> None:
-        self.seen: dict[str, list[Task]] = {}
+        self.seen: dict[str, list[TaskExecution]] = {}
 
-    def note(self, label: str) -> Task:
+    def note(self, label: str) -> TaskExecution:
         found = current_task()
         assert found is not None
         self.seen.setdefault(label, []).append(found)
@@ -77,7 +77,7 @@ class Recorder:
 
         return body
 
-    def __getitem__(self, label: str) -> Task:
+    def __getitem__(self, label: str) -> TaskExecution:
         return self.seen[label][-1]
 
     def relation(self, mine: str, theirs: str) -> str:
@@ -124,7 +124,7 @@ def test_no_task_outside_a_graph() -> None:
 
 def test_raw_threads_have_no_task_but_context_threads_do() -> None:
     """A raw thread carries no context and so no task; asyncio.to_thread carries it."""
-    found: list[Task | None] = []
+    found: list[TaskExecution | None] = []
 
     def raw(state: State) -> State:
         thread = threading.Thread(target=lambda: found.append(current_task()))
@@ -167,8 +167,8 @@ def test_parallel_nodes_are_concurrent_and_later_ones_ordered(saver: Any, asynch
 
 
 def test_one_task_is_read_once_and_stays_the_same_object() -> None:
-    """Within one execution the same Task comes back, so that a store may hang its scope on it."""
-    found: list[Task | None] = []
+    """Within one execution the same TaskExecution comes back, so that a store may hang its scope on it."""
+    found: list[TaskExecution | None] = []
 
     async def node(state: State) -> State:
         found.append(current_task())
@@ -654,7 +654,7 @@ class Clock(TypedDict, total=False):
 class Write:
     """A commit: who, the true position as (call, superstep, task) per level, and when."""
 
-    task: Task
+    task: TaskExecution
     position: tuple[tuple[Any, ...], ...]
     started: Instant
     committed: Instant

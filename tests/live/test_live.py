@@ -14,7 +14,7 @@ from loro import ExportMode, LoroDoc, LoroText
 from concordant import ConcordantError, InvalidWriteError, NotAllowedError, Schema, Workspace
 from concordant.spi import compile_schema
 from concordant_loro import LiveDocument, LoroError, LostReplicaError, RefusedUpdateError
-from concordant_loro.child import Child, Keeping
+from concordant_loro.child import Child, KeepingService
 from concordant_loro.hub import is_servers
 from concordant_loro.shape import layout_of
 
@@ -488,7 +488,7 @@ def test_a_child_that_dies_costs_a_reconnect(ws: Workspace) -> None:
 def test_what_fails_behind_an_answer_is_told_with_the_next() -> None:
     """What brings the hub in step is done behind the answer; where that fails, whoever asks next is told that what
     editors share is gone."""
-    service = Keeping()
+    service = KeepingService()
     service.answer({"ask": "begin", "hub": "h", "peer": 1, "layout": layout_of(compile_schema(Brief).root)}, b"")
     said, _ = service.answer({"ask": "show", "hub": "h", "roots": {"text:body": "One."}}, b"")
     assert "is" in said

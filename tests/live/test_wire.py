@@ -16,7 +16,7 @@ from loro import EphemeralStore, ExportMode, LoroDoc, VersionVector
 from concordant import StorageError, Workspace
 from concordant_loro import Access, LiveServer, LoroError, Rate, protocol
 from concordant_loro.live import LiveDocument
-from concordant_loro.protocol import DOCUMENT, PRESENCE, Kind, RoomErrorCode, Status
+from concordant_loro.protocol import DOCUMENT, PRESENCE, MessageKind, RoomErrorCode, Status
 from concordant_loro.server import _Pace
 from tests.patience import PATIENCE
 
@@ -57,11 +57,11 @@ class Client:
         self.extra: Any = None
 
     async def join(self, crdt: bytes = DOCUMENT, version: bytes = b"", room: str = ROOM) -> int:
-        head = crdt + protocol._block(room.encode()) + bytes([Kind.JOIN])
+        head = crdt + protocol._block(room.encode()) + bytes([MessageKind.JOIN])
         await self.socket.send(head + protocol._block(self.name.encode()) + protocol._block(version))
         while True:
             kind = await self.take()
-            if kind in (Kind.JOINED, Kind.JOIN_ERROR):
+            if kind in (MessageKind.JOINED, MessageKind.JOIN_ERROR):
                 return kind
 
     async def send(self, data: bytes, crdt: bytes = DOCUMENT) -> None:
@@ -73,25 +73,25 @@ class Client:
         data = await asyncio.wait_for(self.socket.recv(), PATIENCE)
         crdt, at = data[:4], 5 + data[4]
         kind, rest = data[at], protocol._Reader(data[at + 1 :])
-        if kind == Kind.JOINED:
+        if kind == MessageKind.JOINED:
             self.permission, self.version, extra = rest.block(), rest.block(), rest.block()
             self.extra = json.loads(extra) if extra else None
-        elif kind == Kind.UPDATE:
+        elif kind == MessageKind.UPDATE:
             found = [rest.block() for _ in range(rest.number())]
             self.said += found
             for part in found if crdt == DOCUMENT else ():
                 self.doc.import_(part)
-        elif kind == Kind.FRAGMENT_HEADER:
+        elif kind == MessageKind.FRAGMENT_HEADER:
             self.parts[rest.take(8)] = []
-        elif kind == Kind.FRAGMENT:
+        elif kind == MessageKind.FRAGMENT:
             batch, _, part = rest.take(8), rest.number(), rest.block()
             self.parts[batch].append(part)
             with_all = b"".join(self.parts[batch])
             self.doc.import_(with_all) if len(part) < protocol._FRAGMENT else None
-        elif kind == Kind.ACKNOWLEDGED:
+        elif kind == MessageKind.ACKNOWLEDGED:
             rest.take(8)
             self.acknowledged.append(rest.take(1)[0])
-        elif kind in (Kind.ROOM_ERROR, Kind.JOIN_ERROR):
+        elif kind in (MessageKind.ROOM_ERROR, MessageKind.JOIN_ERROR):
             self.error = rest.take(1)[0], rest.block().decode()
         return kind
 
@@ -117,7 +117,7 @@ async def test_editors_and_agents_see_each_other() -> None:
         ws.agent("ada").write(*PLACE, {"body": "One."})
         async with serving(ws) as (_, url), websockets.connect(url) as one, websockets.connect(url) as other:
             maria, john = Client(one, "maria"), Client(other, "john")
-            assert await maria.join() == await john.join() == Kind.JOINED
+            assert await maria.join() == await john.join() == MessageKind.JOINED
             assert maria.permission == b"write" and maria.extra["name"] == "maria"
             await maria.until(lambda: maria.body == "One.")
             await john.until(lambda: john.body == "One.")
@@ -136,7 +136,7 @@ async def test_a_database_that_was_away_is_looked_at_again(monkeypatch: pytest.M
     with Workspace(schemas={PLACE[0]: Brief}) as ws:
         async with serving(ws) as (_, url), websockets.connect(url) as socket:
             maria = Client(socket, "maria")
-            assert await maria.join() == Kind.JOINED
+            assert await maria.join() == MessageKind.JOINED
             get, tried = ws.get, []
 
             def away(*place: Any, **options: Any) -> Any:
@@ -156,7 +156,7 @@ async def test_an_editor_of_which_the_child_dies_is_asked_to_rejoin(monkeypatch:
     with Workspace(schemas={PLACE[0]: Brief}) as ws:
         async with serving(ws) as (_, url), websockets.connect(url) as socket:
             maria = Client(socket, "maria")
-            assert await maria.join() == Kind.JOINED
+            assert await maria.join() == MessageKind.JOINED
 
             def dies(*_: Any) -> Any:
                 raise LoroError("Loro ended its process over 10 bytes")
@@ -186,14 +186,14 @@ async def test_who_may_not_is_told() -> None:
     with Workspace(schemas={PLACE[0]: Brief}) as ws:
         async with serving(ws) as (_, url), websockets.connect(url) as one, websockets.connect(url) as other:
             nobody, reader = Client(one, ""), Client(other, "reader eve")
-            assert await nobody.join() == Kind.JOIN_ERROR and nobody.error is not None and nobody.error[0] == 2
+            assert await nobody.join() == MessageKind.JOIN_ERROR and nobody.error is not None and nobody.error[0] == 2
             await nobody.send(nobody.write("x"))
             await nobody.until(lambda: nobody.acknowledged == [1])
-            assert await reader.join() == Kind.JOINED and reader.permission == b"read"
+            assert await reader.join() == MessageKind.JOINED and reader.permission == b"read"
             await reader.send(reader.write("x"))
             await reader.until(lambda: reader.acknowledged == [3])
             for room in (b"nowhere", b"other/:x", b":x", b"undeclared:x"):
-                head = DOCUMENT + protocol._block(room) + bytes([Kind.JOIN]) + protocol._block(b"eve") + b"\0"
+                head = DOCUMENT + protocol._block(room) + bytes([MessageKind.JOIN]) + protocol._block(b"eve") + b"\0"
                 await reader.socket.send(head)
                 await reader.until(lambda: reader.error is not None)
                 reader.error = None
@@ -304,7 +304,7 @@ async def test_after_a_restart_an_editor_is_asked_for_all_it_has() -> None:
         maria.write(" Three.")  # while nobody serves
         async with serving(ws) as (_, url), websockets.connect(url) as one:
             maria.socket = one
-            assert await maria.join(version=maria.doc.oplog_vv.encode()) == Kind.JOINED
+            assert await maria.join(version=maria.doc.oplog_vv.encode()) == MessageKind.JOINED
             assert maria.version == b""
             early = maria.write(" Four.")  # sent before it knew of the other server
             await maria.send(early)
@@ -426,9 +426,9 @@ async def test_one_connection_is_in_so_many_rooms(monkeypatch: pytest.MonkeyPatc
     with Workspace(schemas={PLACE[0]: Brief}) as ws:
         async with serving(ws) as (_, url), websockets.connect(url) as one:
             maria = Client(one, "maria")
-            assert await maria.join() == Kind.JOINED
-            assert await maria.join() == Kind.JOINED  # it leaves first
-            assert await maria.join(room="briefs:other") == Kind.JOIN_ERROR
+            assert await maria.join() == MessageKind.JOINED
+            assert await maria.join() == MessageKind.JOINED  # it leaves first
+            assert await maria.join(room="briefs:other") == MessageKind.JOIN_ERROR
             assert "1 rooms" in str(maria.error)
             await maria.send(maria.write("One."))
             await maria.until(lambda: maria.acknowledged == [0])
@@ -448,9 +448,9 @@ def test_it_mounts_in_an_application() -> None:
             client.websocket_connect("/live/") as socket,
         ):
             head = DOCUMENT + protocol._block(ROOM.encode())
-            socket.send_bytes(head + bytes([Kind.JOIN]) + protocol._block(b"maria") + b"\0")
+            socket.send_bytes(head + bytes([MessageKind.JOIN]) + protocol._block(b"maria") + b"\0")
             answer = socket.receive_bytes()
-            assert answer[len(head)] == Kind.JOINED
+            assert answer[len(head)] == MessageKind.JOINED
             update = socket.receive_bytes()
             reader = protocol._Reader(update[len(head) + 1 :])
             assert reader.number() == 1

@@ -12,7 +12,7 @@ from concordant import Workspace
 from concordant_langgraph import MergeStore
 from concordant_langgraph.backlog import Backlog
 from concordant_langgraph.texts import checked_index
-from concordant_langgraph.view import View
+from concordant_langgraph.view import StoreView
 
 from ..langgraph.vectors.support import NS, Embedder, config, fresh, ranking
 from ..langgraph.vectors.test_kept import left_behind, overtaken
@@ -89,23 +89,23 @@ def a_view_is_believed(patch: Patch) -> None:
 @mutant(histories)
 def stale_vectors_stay(patch: Patch) -> None:
     """A document is put over what the view holds, whatever it has lost."""
-    swap(patch, View._leaves_behind, lambda *_: False)
+    swap(patch, StoreView._leaves_behind, lambda *_: False)
 
 
 @mutant(histories)
 def deletions_stay_in_the_view(patch: Patch) -> None:
     """What is gone is not taken out, and found by whoever asks the view; a new life begins with old vectors."""
-    made = View._entry
+    made = StoreView._entry
 
-    def kept(self: View, place: Any) -> Any:
+    def kept(self: StoreView, place: Any) -> Any:
         entry = made(self, place)
         return entry if entry.value is not None else entry._replace(value={"text": "ghost"}, paths=False)
 
-    swap(patch, View._entry, kept)
-    swap(patch, View._seen, lambda self, candidates, accepts: _unchecked(self, candidates))
+    swap(patch, StoreView._entry, kept)
+    swap(patch, StoreView._seen, lambda self, candidates, accepts: _unchecked(self, candidates))
 
 
-def _unchecked(self: View, candidates: Any) -> Any:
+def _unchecked(self: StoreView, candidates: Any) -> Any:
     for place, score in candidates:
         document = self.workspace.get(*place)
         assert document is not None, "a deleted document was found"
@@ -140,8 +140,8 @@ def what_a_put_said_is_forgotten(patch: Patch) -> None:
 def the_newest_state_is_not_read(patch: Patch) -> None:
     """The view is given what a document was when it was first looked at."""
     seen: dict[Any, Any] = {}
-    made = View._entry
-    swap(patch, View._entry, lambda self, place: seen.setdefault((id(self), place), made(self, place)))
+    made = StoreView._entry
+    swap(patch, StoreView._entry, lambda self, place: seen.setdefault((id(self), place), made(self, place)))
 
 
 @pytest.mark.parametrize("name", MUTANTS)

@@ -94,9 +94,9 @@ def test_a_label_that_no_store_takes_does_not_poison_the_view(shared: bool, tmp_
     with Workspace(f"sqlite:///{tmp_path}/w.db") as ws:
         store = MergeStore(workspace=ws, index=index)
         if shared:
-            from concordant_langgraph.view import View
+            from concordant_langgraph.view import StoreView
 
-            store._mirror.view = View(ws, Strict(index=index), shared=True)
+            store._mirror.view = StoreView(ws, Strict(index=index), shared=True)
         ws.agent("ada").write(("a.b",), "odd", {"text": "odd"})
         for number in range(3):
             ws.agent("ada").write(NS, f"k{number}", {"text": "x" * number})

@@ -20,7 +20,7 @@ from concordant.tooling.wording import ToolNames
 from concordant.workspace import Document, Escalation, Workspace
 from concordant.workspace.amending import Amended, Changes
 
-__all__ = ["Answer", "Subject", "ToolCall", "list_conflicts", "read", "resolve", "update"]
+__all__ = ["AgentCall", "Answer", "Subject", "list_conflicts", "read", "resolve", "update"]
 
 
 class Answer(NamedTuple):
@@ -57,7 +57,7 @@ class Subject:
         return f"{self.what} {quoted(key)}"
 
 
-class ToolCall(NamedTuple):
+class AgentCall(NamedTuple):
     """One call: where it works, and on which document."""
 
     workspace: Workspace
@@ -80,7 +80,7 @@ class ToolCall(NamedTuple):
         return [e for e in found if e.namespace == self.namespace and self.key in (None, e.key)]
 
 
-def read(subject: Subject, call: ToolCall, given: Any) -> Answer:
+def read(subject: Subject, call: AgentCall, given: Any) -> Answer:
     """Shows a document, or the keys of all."""
     workspace, namespace, key = call.workspace, call.namespace, call.key
     if key is None:
@@ -96,7 +96,7 @@ def read(subject: Subject, call: ToolCall, given: Any) -> Answer:
     return Answer("\n".join(lines))
 
 
-def update(subject: Subject, call: ToolCall, given: Any) -> Answer:
+def update(subject: Subject, call: AgentCall, given: Any) -> Answer:
     """Changes a document, and tells what came of it."""
     workspace, namespace, key = call.workspace, call.namespace, call.key
     assert key is not None
@@ -133,7 +133,7 @@ def _shown_whole(amended: Amended, contested: Iterable[Escalation]) -> Iterable[
     return (name for name in amended.fields if name not in cut)
 
 
-def list_conflicts(subject: Subject, call: ToolCall, given: Any) -> Answer:
+def list_conflicts(subject: Subject, call: AgentCall, given: Any) -> Answer:
     """Lists what is in conflict."""
     at = call.workspace.moment().n
     escalations = call.escalations("open")
@@ -144,7 +144,7 @@ def list_conflicts(subject: Subject, call: ToolCall, given: Any) -> Answer:
     return Answer("\n".join(lines) or "Nothing is in conflict.")
 
 
-def resolve(subject: Subject, call: ToolCall, given: Any) -> Answer:
+def resolve(subject: Subject, call: AgentCall, given: Any) -> Answer:
     """Settles a conflict, if its sides are those that were shown with its id."""
     escalation, exact = find(given.id, call.escalations("open"))
     if escalation is None:
@@ -178,7 +178,7 @@ def _is_scalar(subject: Subject, path: tuple[str, ...]) -> bool:
 
 
 def _in_conflict(
-    subject: Subject, call: ToolCall, escalations: Iterable[Escalation], *, with_key: bool = False
+    subject: Subject, call: AgentCall, escalations: Iterable[Escalation], *, with_key: bool = False
 ) -> list[str]:
     lines = wording.conflicts(escalations, subject.names, subject.what, call.is_mine, with_key=with_key)
     return ["In conflict:", *lines] if lines else []
@@ -195,7 +195,7 @@ def _standing(form: ArgumentForm, given: Any, amended: Amended, document: Docume
     ]
 
 
-def _decide(call: ToolCall, given: Any, escalation: Escalation) -> None:
+def _decide(call: AgentCall, given: Any, escalation: Escalation) -> None:
     workspace, by = call.workspace, call.workspace.amending.agent()
     if given.dismiss:
         workspace.dismiss(escalation, by=by)
@@ -211,7 +211,7 @@ def _decide(call: ToolCall, given: Any, escalation: Escalation) -> None:
             workspace.resolve(escalation, value, by=by)
 
 
-def _stale(subject: Subject, call: ToolCall, current: Escalation | None) -> Answer:
+def _stale(subject: Subject, call: AgentCall, current: Escalation | None) -> Answer:
     """The answer to a decision on other sides than there are now."""
     if current is None or current.state not in ("open", "claimed"):
         return Answer(wording.settled(current, subject.what), failed=True)

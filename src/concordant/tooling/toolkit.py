@@ -14,7 +14,7 @@ from pydantic.errors import PydanticInvalidForJsonSchema
 from concordant.errors import ConcordantError, Fault, InvalidWriteError, NotAllowedError, SchemaError
 from concordant.schema import compile_schema
 from concordant.tooling import answers, wording
-from concordant.tooling.answers import Answer, Subject, ToolCall
+from concordant.tooling.answers import AgentCall, Answer, Subject
 from concordant.tooling.forms import ArgumentForm
 from concordant.tooling.parts import SETTINGS, Names, optional
 from concordant.tooling.wording import ToolNames
@@ -36,7 +36,7 @@ class Tool:
     description: str
     arguments: type[BaseModel]
     toolkit: Toolkit
-    act: Callable[[Subject, ToolCall, Any], Answer]
+    act: Callable[[Subject, AgentCall, Any], Answer]
 
     def answer(self, workspace: Workspace, namespace: tuple[str, ...], arguments: Mapping[str, Any]) -> Answer:
         """Does what the arguments say, in the scope in force.
@@ -58,7 +58,7 @@ class Tool:
             return self.mend(error)
         key = kit.subject.key if kit.subject.key is not None else getattr(given, kit.key_argument, None)
         try:
-            return self.act(kit.subject, ToolCall(workspace, namespace, key), given)
+            return self.act(kit.subject, AgentCall(workspace, namespace, key), given)
         except InvalidWriteError as error:
             return Answer(wording.refused(error.faults), failed=True)
         except NotAllowedError as error:

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from concordant import Counter, List, Map, Scalar, Set, Text
 from concordant_langgraph import MergeStore, provider
-from concordant_langgraph.context import Task
+from concordant_langgraph.context import TaskExecution
 
 NS = ("briefs",)
 AT = (NS, "launch")
@@ -39,7 +39,7 @@ class State(TypedDict, total=False):
     x: Annotated[int, newer]
 
 
-def current_task() -> Task | None:
+def current_task() -> TaskExecution | None:
     """The LangGraph task that the calling code runs in; ``None`` outside of a graph."""
     provider.task_scope()
     return provider._last.get()[3]

@@ -16,7 +16,7 @@ from pydantic_core import PydanticSerializationError
 from concordant import ConcordantError, Document, Scalar, Workspace
 from concordant.spi import Kind, empty_model, free_in_child
 
-__all__ = ["Kept", "Worker", "declared_class", "kept_class", "kept_named", "values_of", "with_objects"]
+__all__ = ["StateClass", "Worker", "declared_class", "kept_class", "kept_named", "values_of", "with_objects"]
 
 _classes: dict[str, type[BaseModel]] = {}
 """State classes that were saved here, by the path under which a flow's document names them."""
@@ -24,7 +24,7 @@ _classes: dict[str, type[BaseModel]] = {}
 _kept: dict[type[BaseModel], type[BaseModel]] = {}
 
 
-class Kept:
+class StateClass:
     """How the states of one class are kept: under which namespace, with which model (``None``: a dict of scalars)."""
 
     def __init__(self, workspace: Workspace, root: tuple[str, ...], path: str, model: type[BaseModel] | None) -> None:
@@ -55,7 +55,7 @@ class Worker:
     Its writes are edits of what it has read. Methods that run at once may save through one worker: one after the other.
     """
 
-    def __init__(self, workspace: Workspace, kept: Kept, key: str) -> None:
+    def __init__(self, workspace: Workspace, kept: StateClass, key: str) -> None:
         self._workspace = workspace
         self._kept = kept
         self._key = key

@@ -15,7 +15,7 @@ from pydantic import BaseModel, PrivateAttr
 
 from concordant import ConcordantError, Credit, Escalation, Workspace
 from concordant.spi import free_in_child
-from concordant_crewai.flow_states import Kept, Worker, declared_class, kept_class, kept_named, values_of
+from concordant_crewai.flow_states import StateClass, Worker, declared_class, kept_class, kept_named, values_of
 from concordant_crewai.provider import connect
 
 __all__ = ["MergeFlowPersistence", "run_under_way"]
@@ -47,7 +47,7 @@ class MergeFlowPersistence(FlowPersistence):
     _workspace: Workspace = PrivateAttr()
     _root: tuple[str, ...] = PrivateAttr()
     _model: type[BaseModel] | None = PrivateAttr(default=None)
-    _kinds: dict[str, Kept] = PrivateAttr(default_factory=dict)
+    _kinds: dict[str, StateClass] = PrivateAttr(default_factory=dict)
     _workers: OrderedDict[Any, tuple[Worker, Any]] = PrivateAttr(default_factory=OrderedDict)
     _lock: Any = PrivateAttr(default_factory=lambda: free_in_child(threading.RLock()))
     _identity: object = PrivateAttr(default_factory=object)  # kept wherever it is a key, as an id() is not
@@ -167,7 +167,7 @@ class MergeFlowPersistence(FlowPersistence):
 
     # -- which model a flow's document has ---------------------------------------------------------------------------
 
-    def _kept_for(self, flow_uuid: str, state: Any) -> Kept:
+    def _kept_for(self, flow_uuid: str, state: Any) -> StateClass:
         values_of(state)
         known = self._kept_of(flow_uuid)
         if known is not None:
@@ -177,7 +177,7 @@ class MergeFlowPersistence(FlowPersistence):
         self._workspace.put((*self._root, "classes"), flow_uuid, {"path": kept.path})
         return kept
 
-    def _kept_of(self, flow_uuid: str) -> Kept | None:
+    def _kept_of(self, flow_uuid: str) -> StateClass | None:
         if self._model is not None:
             return self._kind(*kept_class(self._model))
         named = self._workspace.get((*self._root, "classes"), flow_uuid)
@@ -188,11 +188,11 @@ class MergeFlowPersistence(FlowPersistence):
             raise ConcordantError(f"two processes saved flow {flow_uuid} with different state classes; use one")
         return self._kind(*kept_named(path)) if path else self._kind("", None)
 
-    def _kind(self, path: str, model: type[BaseModel] | None) -> Kept:
+    def _kind(self, path: str, model: type[BaseModel] | None) -> StateClass:
         with self._lock:
             kept = self._kinds.get(path)
             if kept is None or kept.model is not model:
-                kept = self._kinds[path] = Kept(self._workspace, self._root, path, model)
+                kept = self._kinds[path] = StateClass(self._workspace, self._root, path, model)
             return kept
 
 

@@ -11,7 +11,7 @@ from langgraph.store.base import BaseStore, Item, ListNamespacesOp, SearchOp
 from concordant import ConcordantError, InvalidWriteError
 from concordant.spi import Address
 from concordant_langgraph.steps import RunOnce, Steps
-from concordant_langgraph.view import View
+from concordant_langgraph.view import StoreView
 
 __all__ = ["Adoption", "AdoptionError"]
 
@@ -47,7 +47,7 @@ class Adoption(RunOnce):
     or was deleted, the record is the truth: where the item differs, it is due to be brought up to date.
     """
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: StoreView) -> None:
         self._view = view
         self._refusal: AdoptionError | None = None
         super().__init__(self._adopt_or_refuse)

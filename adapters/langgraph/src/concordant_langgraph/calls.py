@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from concordant.spi import free_in_child
 
-__all__ = ["Call", "Calls", "call", "is_among"]
+__all__ = ["Calls", "TaskCall", "call", "is_among"]
 
 
-class Call(NamedTuple):
+class TaskCall(NamedTuple):
     """One call of a `@task`."""
 
     caller: str
@@ -32,11 +32,11 @@ class Calls:
         self._made = 0
         self._taken: set[int] = set()
 
-    def make(self, caller: str) -> Call:
+    def make(self, caller: str) -> TaskCall:
         """Returns another call."""
         with _lock:
             number, self._made = self._made, self._made + 1
-            return Call(caller, number, _ranges(self._taken))
+            return TaskCall(caller, number, _ranges(self._taken))
 
     def take(self, number: int) -> None:
         """Takes note that the result of a call is in its caller's hands."""
@@ -44,7 +44,7 @@ class Calls:
             self._taken.add(number)
 
 
-call: ContextVar[Call | None] = ContextVar("concordant_langgraph_call", default=None)
+call: ContextVar[TaskCall | None] = ContextVar("concordant_langgraph_call", default=None)
 """The call under way; what it begins inherits it."""
 
 _lock = free_in_child(threading.Lock())

@@ -29,7 +29,7 @@ _UUID_EPOCH = 0x01B21DD213814000  # 1582-10-15 to 1970-01-01 in units of 100 ns
 _known: dict[str, tuple[str, Instant | float]] = {}
 
 
-class Task(NamedTuple):
+class TaskExecution(NamedTuple):
     """One execution of one LangGraph task, as far as a writer needs to know it."""
 
     token: str
@@ -54,7 +54,7 @@ class Task(NamedTuple):
     """The run of the graph that it is in; None where its beginning was not noted."""
 
 
-def task_of(config: Any) -> Task | None:
+def task_of(config: Any) -> TaskExecution | None:
     """Returns the LangGraph task whose config it is; None where it is none's. Never raises."""
     try:
         return _read(config) if config else None
@@ -75,7 +75,7 @@ def message_of(config: Any, tool_call: str) -> str:
     return ""
 
 
-def _read(config: Any) -> Task | None:
+def _read(config: Any) -> TaskExecution | None:
     configurable = config.get("configurable") or {}
     metadata = config.get("metadata") or {}
     checkpoint_ns = configurable.get("checkpoint_ns")
@@ -101,7 +101,7 @@ def _read(config: Any) -> Task | None:
     floor = _floor(checkpoint_ns, path, configurable)
     name, named = _name(config, metadata, path)
     task = (token, name, named, identity or path[-1].task, execution, began, checkpoint_ns, kin, floor, run)
-    return tuple.__new__(Task, task)  # the class's own is slower, being Python
+    return tuple.__new__(TaskExecution, task)  # the class's own is slower, being Python
 
 
 def _floor(checkpoint_ns: str, path: Sequence[Segment], configurable: Any) -> Instant | None:
@@ -112,7 +112,7 @@ def _floor(checkpoint_ns: str, path: Sequence[Segment], configurable: Any) -> In
     return superstep_began(checkpoint_ns, configurable.get("__pregel_checkpointer", path) is None)
 
 
-def _read_remains(config: Any, metadata: Any) -> Task | None:
+def _read_remains(config: Any, metadata: Any) -> TaskExecution | None:
     """The task of a call whose `configurable` was replaced: the namespace survives, the rest does not.
 
     Its puts cannot be told from those of the task's other executions, so that it gets an identity of its own:
@@ -131,7 +131,9 @@ def _read_remains(config: Any, metadata: Any) -> Task | None:
     noted = began_at(checkpoint_ns, _FIRST) or first_begun(checkpoint_ns)
     token, began = known if known is not None else (encode(lineage(path, {})), noted or started)
     identity, run = f"{path[-1].task}~{uuid4().hex}", known_as(checkpoint_ns)[1]
-    return Task(token, *_name(config, metadata, path), identity, "", began, checkpoint_ns, kin_of(token), None, run)
+    return TaskExecution(
+        token, *_name(config, metadata, path), identity, "", began, checkpoint_ns, kin_of(token), None, run
+    )
 
 
 def _name(config: Any, metadata: Any, path: Sequence[Segment]) -> tuple[str, bool]:

@@ -217,7 +217,7 @@ def belongs(mine: str, steps: Collection[str], theirs: str) -> Literal["own", "b
 
 
 def called_after(calls: str) -> str:
-    """Returns the `step` of a call of a `@task` that came after others, as `Call.after` names them."""
+    """Returns the `step` of a call of a `@task` that came after others, as `TaskCall.after` names them."""
     return f"after.{calls}" if calls else ""
 
 

@@ -10,7 +10,7 @@ from langgraph.store.base import IndexConfig
 from concordant.spi import Address
 from concordant_langgraph.adoption import Adoption
 from concordant_langgraph.steps import RunOnce, Steps, arun, run
-from concordant_langgraph.view import View
+from concordant_langgraph.view import StoreView
 
 __all__ = ["Mirror"]
 
@@ -30,7 +30,7 @@ class Mirror:
     __slots__ = ("adoption", "end", "first", "view")
 
     def __init__(self) -> None:
-        self.view: View | None = None
+        self.view: StoreView | None = None
         self.adoption: Adoption | None = None
         self.first: RunOnce | None = None
         self.end: Callable[[], None] | None = None

@@ -11,7 +11,7 @@ from langchain_core.runnables.config import var_child_runnable_config
 
 from concordant.spi import AgentRun, Instant, TaskScope
 from concordant_langgraph.attempts import invocation_of, turn_of
-from concordant_langgraph.context import Task, message_of, task_of
+from concordant_langgraph.context import TaskExecution, message_of, task_of
 from concordant_langgraph.lineage import belongs, packed_step, relation, segments, turn as turn_in, with_parts
 from concordant_langgraph.toolcalls import ToolCall, tool_call
 
@@ -20,7 +20,7 @@ __all__ = ["task_scope"]
 # The config and tool call that were read last in this context, with the scope and the task that they make. LangGraph
 # makes a config per attempt of a task and does not change it afterwards; the reference kept here is why its identity
 # cannot come back as another config's.
-_last: ContextVar[tuple[object, ToolCall | None, TaskScope | None, Task | None]] = ContextVar(
+_last: ContextVar[tuple[object, ToolCall | None, TaskScope | None, TaskExecution | None]] = ContextVar(
     "concordant_langgraph_scope", default=(None, None, None, None)
 )
 
@@ -41,7 +41,7 @@ def task_scope() -> TaskScope | None:
     return scope
 
 
-def _scope(task: Task, call: ToolCall | None, config: Any) -> TaskScope:
+def _scope(task: TaskExecution, call: ToolCall | None, config: Any) -> TaskScope:
     origin, identity, execution, began = task.token, task.task, task.execution, task.began
     turn: int | None = None
     message = ""
@@ -65,7 +65,7 @@ def _scope(task: Task, call: ToolCall | None, config: Any) -> TaskScope:
     return tuple.__new__(TaskScope, scope)  # the class's own is slower, being Python
 
 
-def _run(task: Task, origin: str, turn: int | None, message: str) -> AgentRun | None:
+def _run(task: TaskExecution, origin: str, turn: int | None, message: str) -> AgentRun | None:
     """The run of the agent that the task's graph is."""
     own = task.run
     if own is None:

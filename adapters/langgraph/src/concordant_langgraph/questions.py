@@ -11,7 +11,7 @@ from concordant.spi import FormName, forms
 
 ref_of, worded = forms.ref_of, forms.worded
 
-__all__ = ["Answer", "Question", "answer_in", "answers_of", "as_shown", "decided", "payload", "ref_of", "shown"]
+__all__ = ["Question", "ReviewAnswer", "answer_in", "answers_of", "as_shown", "decided", "payload", "ref_of", "shown"]
 
 Question: TypeAlias = dict[str, Any]
 """An escalation as JSON."""
@@ -97,7 +97,7 @@ def payload(namespace: Sequence[str], questions: Sequence[Question], problems: S
     }
 
 
-class Answer(NamedTuple):
+class ReviewAnswer(NamedTuple):
     """What a person wants done about a question; for ``again``, why it is asked again (or ``""``)."""
 
     act: Literal["resolve", "dismiss", "skip", "again"]
@@ -106,18 +106,18 @@ class Answer(NamedTuple):
     why: str | None = None
 
 
-def answer_in(form: FormName, question: Question, resume: Any) -> Answer:
+def answer_in(form: FormName, question: Question, resume: Any) -> ReviewAnswer:
     """Reads what a graph was resumed with that had asked one question in a form of others (``concordant.forms``)."""
     try:
         given = forms.answer(as_shown(question), resume, form)
     except forms.AnswerError as error:
-        return Answer("again", problem=str(error))
-    return Answer("skip" if given.act == "ignore" else given.act, given.value, why=given.why)
+        return ReviewAnswer("again", problem=str(error))
+    return ReviewAnswer("skip" if given.act == "ignore" else given.act, given.value, why=given.why)
 
 
 def answers_of(
     questions: Sequence[Question], resume: Any, by: str, settled: Collection[str]
-) -> tuple[list[Answer], str, list[str]]:
+) -> tuple[list[ReviewAnswer], str, list[str]]:
     """Reads what a graph was resumed with.
 
     Args:
@@ -128,11 +128,11 @@ def answers_of(
         An answer for each question, who decides, and what is wrong with the whole.
     """
     if not isinstance(resume, Mapping):
-        return [Answer("again")] * len(questions), by, [f"a {type(resume).__name__} is no dict of answers"]
+        return [ReviewAnswer("again")] * len(questions), by, [f"a {type(resume).__name__} is no dict of answers"]
     by = resume.get("by", by)
     if not isinstance(by, str) or not by:
         problem = f'"by" names who decides, as a non-empty string, not {by!r}'
-        return [Answer("again")] * len(questions), "", [problem]
+        return [ReviewAnswer("again")] * len(questions), "", [problem]
     unknown = [ref for ref in resume if ref != "by" and ref not in settled]
     answers = []
     for question in questions:
@@ -142,27 +142,27 @@ def answers_of(
     return answers, by, [f"no question has the ref {ref!r}" for ref in unknown]
 
 
-def _answer(question: Question, resume: Mapping[Any, Any], *, outdated: bool) -> Answer:
+def _answer(question: Question, resume: Mapping[Any, Any], *, outdated: bool) -> ReviewAnswer:
     if question["ref"] not in resume:
-        return Answer("again", problem="the answer was to an earlier state of it" if outdated else "")
+        return ReviewAnswer("again", problem="the answer was to an earlier state of it" if outdated else "")
     given = resume[question["ref"]]
     if given in ("dismiss", "skip"):
-        return Answer(given)
+        return ReviewAnswer(given)
     if isinstance(given, Mapping) and len(given) == 1:
         if "value" in given:
-            return Answer("resolve", given["value"])
+            return ReviewAnswer("resolve", given["value"])
         if "choose" in given:
             return _choice(question, given["choose"])
     problem = f'{given!r} is none of {{"choose": n}}, {{"value": ...}}, "dismiss" and "skip"'
-    return Answer("again", problem=problem)
+    return ReviewAnswer("again", problem=problem)
 
 
-def _choice(question: Question, number: Any) -> Answer:
+def _choice(question: Question, number: Any) -> ReviewAnswer:
     for contender in question["contenders"]:
         # Of one type: True is no number of a contender.
         if type(number) is int and contender.get("choose") == number:
-            return Answer("resolve", DELETED if contender.get("deleted") else contender["value"])
+            return ReviewAnswer("resolve", DELETED if contender.get("deleted") else contender["value"])
     numbers = [contender["choose"] for contender in question["contenders"] if "choose" in contender]
     if not numbers:
-        return Answer("again", problem='its contenders cannot be chosen: give {"value": ...} for the whole')
-    return Answer("again", problem=f"{number!r} is none of the contenders {', '.join(map(str, numbers))}")
+        return ReviewAnswer("again", problem='its contenders cannot be chosen: give {"value": ...} for the whole')
+    return ReviewAnswer("again", problem=f"{number!r} is none of the contenders {', '.join(map(str, numbers))}")

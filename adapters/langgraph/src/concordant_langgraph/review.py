@@ -20,8 +20,8 @@ from langgraph.types import interrupt
 from concordant import ConcordantError, Escalation, InvalidWriteError, StaleDecisionError
 from concordant.spi import FormName, forms
 from concordant_langgraph.questions import (
-    Answer,
     Question,
+    ReviewAnswer,
     answer_in,
     answers_of,
     as_shown,
@@ -140,7 +140,7 @@ def _asked(state: _State, namespace: tuple[str, ...], form: FormName | None) -> 
     return forms.request(as_shown(question), form, problem=question.get("problem", ""))
 
 
-def _answers(state: _State, by: str, form: FormName | None) -> tuple[list[Answer], str, list[str]]:
+def _answers(state: _State, by: str, form: FormName | None) -> tuple[list[ReviewAnswer], str, list[str]]:
     """An answer for each question that was asked, who decides, and what is wrong with the whole."""
     if form is not None:
         return [answer_in(form, question, state["answers"]) for question in state["questions"]], by, []
@@ -188,7 +188,7 @@ def _changed(question: Question, current: Escalation) -> str:
     return "it was settled since it was shown, and opened again"
 
 
-def _settle(question: Question, answer: Answer, by: str, calls: _Calls) -> Steps[dict[str, Any] | str]:
+def _settle(question: Question, answer: ReviewAnswer, by: str, calls: _Calls) -> Steps[dict[str, Any] | str]:
     """Carries out an answer; returns what became of the question, or why it is to be asked again."""
     escalation = as_shown(question)
     try:

@@ -37,7 +37,7 @@ from concordant_langgraph.resuming import resume
 from concordant_langgraph.steps import RunOnce
 from concordant_langgraph.toolcalls import tool_call
 from concordant_langgraph.vectors import vectors_beside
-from concordant_langgraph.view import View
+from concordant_langgraph.view import StoreView
 
 __all__ = ["MergeStore"]
 
@@ -97,7 +97,7 @@ class MergeStore(BaseStore):
         self._checked: set[tuple[str, ...]] = set()
         self._conflicts = Conflicts(self.workspace, on_conflict) if on_conflict != "record" else None
         if index:
-            self._mirror.view = View(self.workspace, InMemoryStore(index=index), private=True)
+            self._mirror.view = StoreView(self.workspace, InMemoryStore(index=index), private=True)
 
     @classmethod
     def from_conn_string(
@@ -147,7 +147,7 @@ class MergeStore(BaseStore):
             vectors = vectors_beside(url, index) if url and index else None
             store = cls(workspace=workspace, index=None if vectors else index, on_conflict=on_conflict, ttl=ttl)
             if vectors:
-                view = store._mirror.view = View(workspace, vectors.store, shared=True)
+                view = store._mirror.view = StoreView(workspace, vectors.store, shared=True)
                 store._mirror.first = RunOnce(lambda: resume(workspace, view.backlog))
                 store._mirror.end = vectors.close
         except BaseException:
@@ -201,7 +201,7 @@ class MergeStore(BaseStore):
             schemas, workspace=workspace, undeclared=undeclared, on_conflict=on_conflict, ttl=ttl or inner.ttl_config
         )
         mirror = store._mirror
-        mirror.view = View(store.workspace, inner)
+        mirror.view = StoreView(store.workspace, inner)
         mirror.first = mirror.adoption = Adoption(mirror.view)
         return store
 

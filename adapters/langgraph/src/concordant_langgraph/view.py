@@ -16,7 +16,7 @@ from concordant_langgraph.resuming import note
 from concordant_langgraph.steps import Steps
 from concordant_langgraph.texts import Index, Indexing
 
-__all__ = ["View"]
+__all__ = ["StoreView"]
 
 log = logging.getLogger("concordant")
 
@@ -54,7 +54,7 @@ class _Entry(NamedTuple):
         return PutOp(*self.address, None)
 
 
-class View:
+class StoreView:
     """Keeps a store up to the merged values of a workspace, and ranks documents by it.
 
     Each document is written by one caller at a time, who reads its newest state first, so that no older value comes

@@ -177,7 +177,7 @@ class Service:
         """Does what the answer has left to do."""
 
 
-class Reading(Service):
+class ReadingService(Service):
     """Reads what strangers sent, and keeps nothing of it."""
 
     def taste(self, data: bytes) -> tuple[Any, bytes]:
@@ -205,7 +205,7 @@ class Reading(Service):
         return Hub(0, layout).missed(parts, name, by_peer, others), b""
 
 
-class Keeping(Service):
+class KeepingService(Service):
     """Keeps the hubs of live documents."""
 
     def __init__(self) -> None:
@@ -269,7 +269,7 @@ def _as_told(version: dict[int, int], found: bytes) -> tuple[dict[str, int], byt
     return {str(peer): counter for peer, counter in version.items()}, found
 
 
-_ROLES: dict[str, type[Service]] = {"read": Reading, "keep": Keeping}
+_ROLES: dict[str, type[Service]] = {"read": ReadingService, "keep": KeepingService}
 _FORKS = hasattr(os, "fork")
 
 

@@ -43,7 +43,7 @@ MOST_REST = 5.0
 """How many seconds at most."""
 
 
-class Opened(NamedTuple):
+class EditorPage(NamedTuple):
     """What the desk's page needs (``concordant.desk.editing.Opened``)."""
 
     script: str
@@ -74,7 +74,7 @@ class DeskEditor:
             Mount("/static", StaticFiles(directory=STATIC)),
         ]
 
-    def open(self, namespace: tuple[str, ...], key: str) -> Opened:
+    def open(self, namespace: tuple[str, ...], key: str) -> EditorPage:
         """Opens a document.
 
         Raises:
@@ -88,7 +88,7 @@ class DeskEditor:
             "wasm": _address("loro.wasm"),
             "most": str(MOST_OPERATIONS),
         }
-        return Opened(_address("editor.js"), _address("editor.css"), data, "'wasm-unsafe-eval'")
+        return EditorPage(_address("editor.js"), _address("editor.css"), data, "'wasm-unsafe-eval'")
 
     def _who(self, socket: WebSocket) -> Authenticate:
         """Who comes is whom the desk lets in; they may change what they may write."""

@@ -15,8 +15,8 @@ __all__ = [
     "MOST_MESSAGE",
     "PRESENCE",
     "JoinErrorCode",
-    "Kind",
     "Message",
+    "MessageKind",
     "RoomErrorCode",
     "Status",
     "acknowledged",
@@ -38,7 +38,7 @@ _FRAGMENT = MOST_MESSAGE - 4 * 1024
 _MOST_NUMBER = 35  # bits
 
 
-class Kind(IntEnum):
+class MessageKind(IntEnum):
     """What a message is."""
 
     JOIN = 0
@@ -90,7 +90,7 @@ class Message(NamedTuple):
 
     crdt: bytes
     room: str
-    kind: Kind
+    kind: MessageKind
     auth: bytes = b""
     version: bytes = b""
     parts: tuple[bytes, ...] = ()
@@ -137,17 +137,17 @@ def decode(data: bytes) -> Message:
     if len(room) > _MOST_ROOM:
         raise LoroError(f"The name of the room has {len(room):,} bytes; {_MOST_ROOM} are read")
     try:
-        start = Message(crdt, room.decode(), Kind(reader.take(1)[0]))
+        start = Message(crdt, room.decode(), MessageKind(reader.take(1)[0]))
     except ValueError as error:
         raise LoroError(f"The message is none of the Loro protocol: {error}") from error
-    if start.kind is Kind.JOIN:
+    if start.kind is MessageKind.JOIN:
         return start._replace(auth=reader.block(), version=reader.block())
-    if start.kind is Kind.UPDATE:
+    if start.kind is MessageKind.UPDATE:
         parts = tuple(reader.block() for _ in range(min(reader.number(), len(data))))
         return start._replace(parts=parts, batch=reader.take(8))
-    if start.kind is Kind.FRAGMENT_HEADER:
+    if start.kind is MessageKind.FRAGMENT_HEADER:
         return start._replace(batch=reader.take(8), number=reader.number(), size=reader.number())
-    if start.kind is Kind.FRAGMENT:
+    if start.kind is MessageKind.FRAGMENT:
         return start._replace(batch=reader.take(8), number=reader.number(), parts=(reader.block(),))
     return start
 
@@ -165,36 +165,36 @@ def _block(data: bytes) -> bytes:
     return _number(len(data)) + data
 
 
-def _head(crdt: bytes, room: str, kind: Kind) -> bytes:
+def _head(crdt: bytes, room: str, kind: MessageKind) -> bytes:
     return crdt + _block(room.encode()) + bytes([kind])
 
 
 def joined(crdt: bytes, room: str, *, may_write: bool, version: bytes, extra: bytes = b"") -> bytes:
     """Answers that somebody is in a room."""
     permission = b"write" if may_write else b"read"
-    return _head(crdt, room, Kind.JOINED) + _block(permission) + _block(version) + _block(extra)
+    return _head(crdt, room, MessageKind.JOINED) + _block(permission) + _block(version) + _block(extra)
 
 
 def join_failed(crdt: bytes, room: str, code: JoinErrorCode, said: str) -> bytes:
     """Answers that somebody may not join."""
-    return _head(crdt, room, Kind.JOIN_ERROR) + bytes([code]) + _block(said.encode())
+    return _head(crdt, room, MessageKind.JOIN_ERROR) + bytes([code]) + _block(said.encode())
 
 
 def room_failed(crdt: bytes, room: str, code: RoomErrorCode, said: str) -> bytes:
     """Says that somebody is no longer in a room."""
-    return _head(crdt, room, Kind.ROOM_ERROR) + bytes([code]) + _block(said[:1_000].encode())
+    return _head(crdt, room, MessageKind.ROOM_ERROR) + bytes([code]) + _block(said[:1_000].encode())
 
 
 def acknowledged(crdt: bytes, room: str, batch: bytes, status: Status) -> bytes:
     """Says what became of an update."""
-    return _head(crdt, room, Kind.ACKNOWLEDGED) + batch + bytes([status])
+    return _head(crdt, room, MessageKind.ACKNOWLEDGED) + batch + bytes([status])
 
 
 def updates(crdt: bytes, room: str, data: bytes, batch: bytes) -> list[bytes]:
     """Makes an update: one message, or a header and fragments where it is large."""
     if len(data) <= _FRAGMENT:
-        return [_head(crdt, room, Kind.UPDATE) + _number(1) + _block(data) + batch]
+        return [_head(crdt, room, MessageKind.UPDATE) + _number(1) + _block(data) + batch]
     parts = [data[at : at + _FRAGMENT] for at in range(0, len(data), _FRAGMENT)]
-    header = _head(crdt, room, Kind.FRAGMENT_HEADER) + batch + _number(len(parts)) + _number(len(data))
-    fragment = _head(crdt, room, Kind.FRAGMENT) + batch
+    header = _head(crdt, room, MessageKind.FRAGMENT_HEADER) + batch + _number(len(parts)) + _number(len(data))
+    fragment = _head(crdt, room, MessageKind.FRAGMENT) + batch
     return [header, *(fragment + _number(place) + _block(part) for place, part in enumerate(parts))]

@@ -20,7 +20,7 @@ from loro import (
 from concordant.spi import letter_hunks, list_hunks
 from concordant_loro.shape import Roots
 
-__all__ = ["EMPTY", "Places", "Step", "changes_in", "new_doc", "read", "read_root", "snapshot_of", "write"]
+__all__ = ["EMPTY", "Alteration", "Places", "changes_in", "new_doc", "read", "read_root", "snapshot_of", "write"]
 
 Places: TypeAlias = "dict[str, list[tuple[int, int, int]]]"
 """What was done to texts and lists, by root: each part that was changed, by its start and end, and how long it is now
@@ -57,7 +57,7 @@ def read_root(doc: LoroDoc, name: str) -> Any:
 
 
 @dataclass
-class Step:
+class Alteration:
     """What one step, an import or a checkout, did to a document.
 
     Attributes:
@@ -70,10 +70,10 @@ class Step:
 
 
 @contextmanager
-def changes_in(doc: LoroDoc) -> Iterator[Step]:
+def changes_in(doc: LoroDoc) -> Iterator[Alteration]:
     """Notes what one step does to the root containers of a document."""
     events: list[DiffEvent] = []
-    step = Step()
+    step = Alteration()
     subscription = doc.subscribe_root(events.append)
     try:
         yield step

@@ -20,7 +20,7 @@ from concordant.spi import Address, told
 from concordant_loro import protocol
 from concordant_loro.errors import IncompleteUpdateError, LoroError, LostReplicaError, RefusedUpdateError
 from concordant_loro.live import MOST_UPDATE, LiveDocument, Session
-from concordant_loro.protocol import DOCUMENT, PRESENCE, JoinErrorCode, Kind, Message, RoomErrorCode, Status
+from concordant_loro.protocol import DOCUMENT, PRESENCE, JoinErrorCode, Message, MessageKind, RoomErrorCode, Status
 
 __all__ = ["Access", "LiveServer", "Rate"]
 
@@ -309,18 +309,18 @@ class LiveServer:
 
     async def _take(self, connection: _Connection, message: Message) -> None:
         if message.crdt not in (DOCUMENT, PRESENCE):
-            if message.kind is Kind.JOIN:
+            if message.kind is MessageKind.JOIN:
                 said = f"{message.crdt!r} is not served here"
                 await connection.send(protocol.join_failed(message.crdt, message.room, JoinErrorCode.UNKNOWN, said))
-        elif message.kind is Kind.JOIN:
+        elif message.kind is MessageKind.JOIN:
             await self._join(connection, message)
-        elif message.kind is Kind.LEAVE:
+        elif message.kind is MessageKind.LEAVE:
             await self._leave(connection, message.crdt, message.room)
-        elif message.kind is Kind.UPDATE:
+        elif message.kind is MessageKind.UPDATE:
             await self._update(connection, message, b"".join(message.parts) if len(message.parts) == 1 else None)
-        elif message.kind is Kind.FRAGMENT_HEADER:
+        elif message.kind is MessageKind.FRAGMENT_HEADER:
             await self._begin_batch(connection, message)
-        elif message.kind is Kind.FRAGMENT:
+        elif message.kind is MessageKind.FRAGMENT:
             await self._fragment(connection, message)
 
     # -- joining and leaving -------------------------------------------------------------------------------------

@@ -13,10 +13,10 @@ from concordant import Document, Workspace
 from concordant.spi import free_in_child
 from concordant_crewai.memory.model import MergedRecord, record_of
 
-__all__ = ["Criteria", "Entry", "Records", "fact_of"]
+__all__ = ["Criteria", "FoundRecord", "Records", "fact_of"]
 
 
-class Entry(NamedTuple):
+class FoundRecord(NamedTuple):
     """A document with its value."""
 
     document: Document
@@ -53,7 +53,7 @@ class Records:
         self._workspace = workspace
         self._namespace = namespace
         self._cursor: Any = None
-        self._entries: dict[str, Entry] = {}
+        self._entries: dict[str, FoundRecord] = {}
         self._aliases: dict[str, str] = {}
         self._facts: dict[tuple[Any, ...], str] = {}
         self._lock = free_in_child(threading.Lock())
@@ -70,27 +70,27 @@ class Records:
                     self.changes += 1
             self._cursor = cursor  # at last: what failed half-way, or was cut off by a fork, is taken in again
 
-    def find(self, record_id: str) -> Entry | None:
+    def find(self, record_id: str) -> FoundRecord | None:
         """Returns a record by its id, or by that of an equal fact that became part of it."""
         with self._lock:
             return self._entries.get(record_id) or self._entries.get(self._aliases.get(record_id, ""))
 
-    def own(self, key: str) -> Entry | None:
+    def own(self, key: str) -> FoundRecord | None:
         """Returns a record by its own id."""
         with self._lock:
             return self._entries.get(key)
 
-    def twin(self, record: MemoryRecord) -> Entry | None:
+    def twin(self, record: MemoryRecord) -> FoundRecord | None:
         """Returns the record that says the same in the same scope, from the same source, just as private."""
         with self._lock:
             return self._entries.get(self._facts.get(fact_of(record), ""))
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[FoundRecord]:
         """Returns all of them."""
         with self._lock:
             return [*self._entries.values()]
 
-    def select(self, criteria: Criteria, record_ids: list[str] | None = None) -> list[Entry]:
+    def select(self, criteria: Criteria, record_ids: list[str] | None = None) -> list[FoundRecord]:
         """Returns the records that are meant; ids that are given limit them."""
         if record_ids is None:
             found = self.entries()
@@ -106,7 +106,7 @@ class Records:
         """Tells how many records in a scope each category has."""
         return dict(Counter(category for value in self.within(scope) for category in value.get("categories", ())))
 
-    def newest(self, scope: str | None, limit: int, offset: int) -> list[Entry]:
+    def newest(self, scope: str | None, limit: int, offset: int) -> list[FoundRecord]:
         """Records in a scope, the newest first."""
         if limit <= 0 or offset < 0:
             return []
@@ -139,7 +139,7 @@ class Records:
         document = self._workspace.get(self._namespace, key)
         if document is None:
             return
-        entry = Entry(document, document.value)
+        entry = FoundRecord(document, document.value)
         self._entries[key] = entry
         self._facts.setdefault(fact_of(entry.record()), key)
         for alias in entry.value.get("aliases", ()):

@@ -17,8 +17,8 @@ from concordant import Document, Escalation, HistoryEntry, Receipt, Workspace
 from concordant.spi import free_in_child
 from concordant_crewai.memory.model import SCHEMA, MergedRecord, changes_of, check_metadata, fields_of
 from concordant_crewai.memory.places import beside, lancedb
-from concordant_crewai.memory.records import Criteria, Entry, Records, fact_of
-from concordant_crewai.memory.view import Embedder, View
+from concordant_crewai.memory.records import Criteria, FoundRecord, Records, fact_of
+from concordant_crewai.memory.view import Embedder, VectorView
 from concordant_crewai.provider import connect
 
 __all__ = ["MergeStorage"]
@@ -59,7 +59,7 @@ class MergeStorage:
         self.workspace.declare({namespace: SCHEMA})
         connect(self.workspace)
         self._records = Records(self.workspace, namespace)
-        self._view = View(lambda: view if view is not None else lancedb(path), self._records, embedder)
+        self._view = VectorView(lambda: view if view is not None else lancedb(path), self._records, embedder)
         self._reads: OrderedDict[str, dict[str, Document]] = OrderedDict()
         self._lock = free_in_child(threading.RLock())
         self.repair()
@@ -127,11 +127,13 @@ class MergeStorage:
                 if entry is not None:
                     self._say_again(entry, record)
 
-    def _sorted(self, records: list[MemoryRecord]) -> tuple[list[MemoryRecord], list[tuple[Entry | str, MemoryRecord]]]:
+    def _sorted(
+        self, records: list[MemoryRecord]
+    ) -> tuple[list[MemoryRecord], list[tuple[FoundRecord | str, MemoryRecord]]]:
         """The records that say something new, and the others with what says the same: an entry, or the id of a new
         record."""
         new: dict[tuple[Any, ...], MemoryRecord] = {}
-        again: list[tuple[Entry | str, MemoryRecord]] = []
+        again: list[tuple[FoundRecord | str, MemoryRecord]] = []
         for record in records:
             twin = self._records.find(record.id) or self._records.twin(record)
             if twin is not None:
@@ -313,7 +315,7 @@ class MergeStorage:
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
-    def _find(self, record_id: str) -> Entry | None:
+    def _find(self, record_id: str) -> FoundRecord | None:
         self._records.follow()
         return self._records.find(record_id)
 
@@ -327,7 +329,7 @@ class MergeStorage:
             if len(self._reads) > _MOST_READS:
                 self._reads.popitem(last=False)
 
-    def _say_again(self, entry: Entry, record: MemoryRecord) -> None:
+    def _say_again(self, entry: FoundRecord, record: MemoryRecord) -> None:
         """Makes a record that says what another says a part of that one: its categories, metadata and importance."""
         known = entry.record()
         changes = {

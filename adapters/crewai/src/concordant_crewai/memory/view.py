@@ -12,9 +12,9 @@ from crewai.memory.types import MemoryRecord, embed_texts
 
 from concordant import StorageError
 from concordant_crewai.memory.model import MergedRecord
-from concordant_crewai.memory.records import Criteria, Entry, Records
+from concordant_crewai.memory.records import Criteria, FoundRecord, Records
 
-__all__ = ["Embedder", "View"]
+__all__ = ["Embedder", "VectorView"]
 
 log = logging.getLogger("concordant")
 
@@ -24,7 +24,7 @@ _PAGE = 500
 _MOST_ROUNDS = 10
 
 
-class View:
+class VectorView:
     """Records with their vectors.
 
     Args:
@@ -113,7 +113,7 @@ class View:
         return row.embedding if row is not None else None
 
     def vectors(
-        self, entries: Sequence[Entry], scope: str | None, limit: int, offset: int
+        self, entries: Sequence[FoundRecord], scope: str | None, limit: int, offset: int
     ) -> dict[str, list[float] | None]:
         """Returns the vectors of records by id.
 
@@ -126,7 +126,7 @@ class View:
         wanted = [entry.document.key for entry in entries]
         return {key: found[key] if key in found else self.vector(key) for key in wanted}
 
-    def add(self, entries: Sequence[Entry], vectors: Sequence[list[float] | None]) -> None:
+    def add(self, entries: Sequence[FoundRecord], vectors: Sequence[list[float] | None]) -> None:
         """Shows records that are new; one without a vector cannot be found, and would give the table another length."""
         records: list[MemoryRecord] = [e.record(vector) for e, vector in zip(entries, vectors, strict=True) if vector]
         if records:
@@ -166,7 +166,7 @@ class View:
         entry = self._records.own(record_id)
         return entry.document.version if entry is not None else 0
 
-    def _show(self, record_id: str, entry: Entry | None, text: str, vector: list[float] | None) -> None:
+    def _show(self, record_id: str, entry: FoundRecord | None, text: str, vector: list[float] | None) -> None:
         storage = self._ready()
         found: list[float] | None
         if entry is not None and vector and text == entry.value.get("content", ""):
@@ -183,7 +183,9 @@ class View:
         else:
             storage.save([entry.record(found)])
 
-    def _vector_for(self, entry: Entry, row: MemoryRecord | None, vector: list[float] | None) -> list[float] | None:
+    def _vector_for(
+        self, entry: FoundRecord, row: MemoryRecord | None, vector: list[float] | None
+    ) -> list[float] | None:
         """The vector of content that is not that of ``vector``; without an embedder the nearest there is."""
         content = entry.value.get("content", "")
         if row is not None and row.content == content and row.embedding:
@@ -192,7 +194,7 @@ class View:
             return embed_texts(self._embedder, [content])[0] or None
         return vector or (row.embedding if row is not None else None)
 
-    def can_show(self, entry: Entry) -> bool:
+    def can_show(self, entry: FoundRecord) -> bool:
         """Tells whether a record that is not shown could be."""
         return self._embedder is not None and bool(entry.value.get("content", "").strip())
 
