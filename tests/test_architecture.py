@@ -287,8 +287,8 @@ def test_a_reach_inside_is_found(tmp_path: Path) -> None:
     assert found == ["uses _body", "uses the workspace's storage"]
 
 
-# What people are shown as it stands is in the imperative; of texts and lists docstrings still name what is returned.
-WORDED_OTHERWISE = ("src/concordant/cli/", "src/concordant/desk/api.py", "src/concordant/merge/sequence/")
+# What people are shown as it stands is in the imperative.
+WORDED_OTHERWISE = ("src/concordant/cli/", "src/concordant/desk/api.py")
 NO_VERBS = {"Its", "This", "Bytes", "Elements", "Entries", "Fields", "Keys", "Numbers", "Questions", "Rows", "Settings",
             "Texts", "Values", "Words"}  # fmt: skip
 

@@ -122,7 +122,7 @@ def _others_over(strikes: Strikes, pieces: Iterable[Piece]) -> set[RunId]:
 
 
 def as_it_stood(sequence: Sequence, part: Sequence, seen: Callable[[Stamp], bool]) -> Sequence:
-    """What somebody was shown, with the contenders that were set aside since.
+    """Returns what somebody was shown, with the contenders that were set aside since.
 
     Args:
         part: what of the sequence is seen by who has not seen all of it.

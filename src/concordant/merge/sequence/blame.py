@@ -58,7 +58,7 @@ def spans(sequence: Sequence, analysis: Analysis, shown: Layout, told: Told) -> 
 
 
 def remembered(pieces: Iterable[Piece], runs: Iterable[RunId]) -> dict[RunId, tuple[Credit, ...]]:
-    """Who wrote what of some runs, for when what these have replaced is forgotten, or a part of them.
+    """Tells who wrote what of some runs, for when what these have replaced is forgotten, or a part of them.
 
     Args:
         pieces: all of these runs, of what they have replaced, of what that has, and so on.

@@ -46,7 +46,7 @@ def list_hunks(base: Sequence[Hashable], new: Sequence[Hashable]) -> list[Hunk]:
 
 
 def common_prefix(a: Sequence[Any], b: Sequence[Any]) -> int:
-    """How many items ``a`` and ``b`` (of one type) have in common at the start."""
+    """Counts how many items ``a`` and ``b`` (of one type) have in common at the start."""
     low, high, limit = 0, _STRETCH, min(len(a), len(b))
     while high < limit and a[low:high] == b[low:high]:
         low, high = high, high * 4
@@ -64,7 +64,7 @@ def common_prefix(a: Sequence[Any], b: Sequence[Any]) -> int:
 
 
 def common_suffix(a: Sequence[Any], b: Sequence[Any], limit: int) -> int:
-    """How many items, at most ``limit``, ``a`` and ``b`` (of one type) have in common at the end."""
+    """Counts how many items, at most ``limit``, ``a`` and ``b`` (of one type) have in common at the end."""
     m, n = len(a), len(b)
     low, high, limit = 0, _STRETCH, min(limit, m, n)
     while high < limit and a[m - high : m - low] == b[n - high : n - low]:

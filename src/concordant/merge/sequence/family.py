@@ -15,7 +15,7 @@ Home: TypeAlias = tuple[Anchor | None, bool, Anchor | None]
 
 
 def home_of(piece: Piece) -> Home:
-    """Where the run of a piece was inserted."""
+    """Tells where the run of a piece was inserted."""
     return piece.parent, piece.replaces, piece.beside
 
 
@@ -39,7 +39,7 @@ class Family:
             self._offsets[run] = [part.offset for part in parts]
 
     def at(self, anchor: Anchor) -> Piece | None:
-        """The piece that a character is in."""
+        """Returns the piece that a character is in."""
         run = anchor[:3]
         place = bisect_right(self._offsets.get(run, ()), anchor[3]) - 1
         if place < 0:
@@ -48,14 +48,14 @@ class Family:
         return part if anchor[3] < part.offset + len(part.content) else None
 
     def before(self, piece: Piece) -> tuple[Anchor | None, bool]:
-        """The character before a piece in the tree, and whether the piece replaces it."""
+        """Returns the character before a piece in the tree, and whether the piece replaces it."""
         parts = self.runs[run_of(piece)]
         place = bisect_right(self._offsets[run_of(piece)], piece.offset) - 1
         return (last_of(parts[place - 1]), False) if place else (piece.parent, piece.replaces)
 
     def upwards(self, anchor: Anchor | None, replaces: bool, other: Family) -> tuple[Anchor | None, bool]:
-        """The nearest character before a place in the tree that another family has too, and whether the place replaces
-        it.
+        """Returns the nearest character before a place in the tree that another family has too, and whether the place
+        replaces it.
 
         Args:
             anchor: what the place is right behind.
@@ -74,7 +74,7 @@ class Family:
         return anchor, replaces
 
     def last_up_to(self, anchor: Anchor) -> Anchor | None:
-        """The last character of a run that is here, up to one of them."""
+        """Returns the last character of a run that is here, up to one of them."""
         run = anchor[:3]
         place = bisect_right(self._offsets.get(run, ()), anchor[3]) - 1
         if place < 0:
@@ -84,8 +84,8 @@ class Family:
 
     @staticmethod
     def moved(piece: Piece, parent: Anchor | None, replaces: bool) -> Piece:
-        """A piece of a run that is anchored elsewhere. What stood beside it then is no place at which anything else can
-        be inserted: so it counts as an edit, and is compared with nothing."""
+        """Returns a piece of a run, anchored elsewhere. What stood beside it then is no place at which anything else
+        can be inserted: so it counts as an edit, and is compared with nothing."""
         is_edit = isinstance(piece.content, str) and (piece.replaces or piece.beside is not None)
         beside = (*run_of(piece), -1) if is_edit else None  # no character
         return piece._replace(parent=parent, replaces=replaces, beside=beside)

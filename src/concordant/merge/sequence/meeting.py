@@ -45,7 +45,7 @@ class Replica(NamedTuple):
 
 
 def meet(one: Replica, other: Replica) -> Sequence | None:
-    """The sequence that knows all that both know.
+    """Makes the sequence that knows all that both know.
 
     Raises:
         ForgottenError: a write that one side has not seen refers to what that side has forgotten.

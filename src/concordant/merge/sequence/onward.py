@@ -28,7 +28,7 @@ class Onward:
         self.steps = steps
 
     def after(self, known: Sequence) -> Sequence | None:
-        """What it is, made of something that it was; ``None`` if it never was that.
+        """Returns what it is, made of something that it was; ``None`` if it never was that.
 
         Raises:
             ConcordantError: what comes of it is something else.
@@ -47,8 +47,8 @@ class Onward:
 
 
 def news(made: Sequence, known: Sequence) -> Sequence:
-    """What a text or list has that one of this store, of which it was made, has not: to be looked at as what comes from
-    outside. Where that cannot be told apart, it is all of it.
+    """Returns what a text or list has that one of this store, of which it was made, has not: to be looked at as what
+    comes from outside. Where that cannot be told apart, it is all of it.
 
     Raises:
         MisshapenError: its pieces are not in order.

@@ -98,14 +98,14 @@ def _rank(piece: Piece) -> tuple[float, str, int, int]:
 
 
 def comes_first(one: Piece, other: Piece) -> bool:
-    """Whether a run stands before another one behind the same character."""
+    """Tells whether a run stands before another one behind the same character."""
     if one.replaces != other.replaces:
         return one.replaces
     return (_rank(one) < _rank(other)) == one.replaces
 
 
 def join(one: Sequence, other: Sequence, vector: VersionVector, other_vector: VersionVector) -> Sequence | None:
-    """The sequence that knows all that both know: what one side knew and no longer has is gone.
+    """Makes the sequence that knows all that both know: what one side knew and no longer has is gone.
 
     Args:
         vector: all that the replica of ``one`` knows; ``other_vector`` likewise.
@@ -121,7 +121,7 @@ def join(one: Sequence, other: Sequence, vector: VersionVector, other_vector: Ve
 
 
 def joined_strikes(one: Sequence, other: Sequence, vector: VersionVector, other_vector: VersionVector) -> Strikes:
-    """The strikes that both have, and those that one has and the other has never known."""
+    """Returns the strikes that both have, and those that one has and the other has never known."""
     theirs, ours = other.strikes.changed_from(one.strikes)
     came = {run_of(strike): strike for strike in theirs if not is_covered(strike.stamp, vector)}
     return one.strikes.but(came, {run_of(strike) for strike in ours if is_covered(strike.stamp, other_vector)})
@@ -130,8 +130,8 @@ def joined_strikes(one: Sequence, other: Sequence, vector: VersionVector, other_
 def grown(
     one: Sequence, other: Sequence, vector: VersionVector, other_vector: VersionVector, strikes: Strikes
 ) -> Sequence | None:
-    """The join of two replicas of a sequence, made by what differs in them, if both still have all pieces that they
-    knew and have anchored them alike; else ``None``.
+    """Joins two replicas of a sequence by what differs in them, if both still have all pieces that
+    they knew and have anchored them alike; else ``None``.
 
     Args:
         vector: all that the replica of ``one`` knows; ``other_vector`` likewise.
@@ -260,7 +260,8 @@ def _is_earlier_root(one: Piece, other: Piece) -> bool:
 
 
 def united(one: Sequence, other: Sequence) -> Sequence:
-    """Everything that either side has; used to show what a deletion removed beside what was written meanwhile."""
+    """Returns everything that either side has; used to show what a deletion removed beside what was written
+    meanwhile."""
     pieces = _unite(one, other, {}, {}, set())
     return Sequence(in_order(pieces), {**one.strikes, **other.strikes}, newest_root(pieces))
 
@@ -342,15 +343,15 @@ def _zip(ours: list[Piece], others: list[Piece], faded: set[Anchor], *, either: 
 
 
 def paired(ours: list[Piece], others: list[Piece]) -> Iterator[tuple[Piece | None, Piece | None]]:
-    """The parts of two copies of one run, cut at the places where either is cut, beside each other; ``None`` where one
-    copy has nothing."""
+    """Gives the parts of two copies of one run, cut at the places where either is cut, beside each other; ``None``
+    where one copy has nothing."""
     bounds = sorted({bound for p in chain(ours, others) for bound in (p.offset, p.offset + len(p.content))})
     here, there = _cut_at(ours, bounds), _cut_at(others, bounds)
     return ((here.get(offset), there.get(offset)) for offset in bounds)
 
 
 def both(mine: Piece, theirs: Piece, *, either: bool) -> Piece:
-    """Two copies of one part, with the strikes of both."""
+    """Returns two copies of one part, with the strikes of both."""
     if mine.content != theirs.content:
         raise MisshapenError("one run of a sequence has two contents")
     live = mine.live or theirs.live if either else mine.live and theirs.live
@@ -375,7 +376,7 @@ def _cut_at(parts: list[Piece], bounds: list[int]) -> dict[int, Piece]:
 
 
 def cut(piece: Piece, offsets: list[int]) -> list[Piece]:
-    """A piece cut at those of the offsets that lie in it; they are in order."""
+    """Cuts a piece at those of the offsets that lie in it; they are in order."""
     end = piece.offset + len(piece.content)
     inside = offsets[bisect_right(offsets, piece.offset) : bisect_left(offsets, end)]
     if not inside:

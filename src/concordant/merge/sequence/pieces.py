@@ -201,19 +201,19 @@ class Strikes(Mapping[RunId, Strike]):
         return repr(dict(self))
 
     def all(self) -> list[Strike]:
-        """The strikes, in their order."""
+        """Returns the strikes, in their order."""
         more, less = self._more, self._less
         found = [*self._base.values(), *more.values()]
         return found if not less else [strike for strike in found if run_of(strike) not in less]
 
     def standing(self, runs: Iterable[RunId]) -> list[RunId]:
-        """Those of some strikes that are here: over one piece there may be very many."""
+        """Returns those of some strikes that are here: over one piece there may be very many."""
         base, more, less = self._base, self._more, self._less
         found = [run for run in runs if run in base or run in more]
         return [run for run in found if run not in less] if less else found
 
     def first(self, runs: Iterable[RunId], but: Set[RunId]) -> Strike | None:
-        """The first of some strikes that is here, and not one of others; ``None`` if there is none."""
+        """Returns the first of some strikes that is here, and not one of others; ``None`` if there is none."""
         base, more, less = self._base, self._more, self._less
         for run in runs:
             strike = base.get(run) or more.get(run)
@@ -222,7 +222,7 @@ class Strikes(Mapping[RunId, Strike]):
         return None
 
     def any_seen(self, runs: Iterable[RunId], seen: SeenBy) -> bool:
-        """Whether one of some strikes is here, and seen."""
+        """Tells whether one of some strikes is here, and seen."""
         base, more, less = self._base, self._more, self._less
         for run in runs:
             strike = base.get(run) or more.get(run)
@@ -231,17 +231,17 @@ class Strikes(Mapping[RunId, Strike]):
         return False
 
     def stamps(self, runs: Iterable[RunId]) -> list[Stamp]:
-        """The stamps of some strikes that are here."""
+        """Returns the stamps of some strikes that are here."""
         base, more = self._base, self._more
         return [(more[run] if run in more else base[run])[0] for run in runs]
 
     def of(self, origin: str) -> list[RunId]:
-        """The strikes of one scope, among them some that are not here."""
+        """Returns the strikes of one scope, among them some that are not here."""
         more = [run for run, strike in self._more.items() if strike[0][4] == origin]
         return [*self._whose.among(self._base).get(origin, ()), *more]
 
     def seals(self) -> list[RunId]:
-        """The seals, among them some that are not here."""
+        """Returns the seals, among them some that are not here."""
         return [*self._whose.seals_among(self._base), *[run for run in self._more if run[2] == SEAL]]
 
     def but(self, added: Mapping[RunId, Strike], gone: Set[RunId]) -> Strikes:
@@ -258,7 +258,7 @@ class Strikes(Mapping[RunId, Strike]):
         return Strikes({**kept, **added}, sum_=sum_)
 
     def sum(self) -> int:
-        """What tells these from others, in whatever order they are."""
+        """Returns what tells these from others, in whatever order they are."""
         if not self._sum:
             self._sum.append(_sum_of(self._base))
         gone = [run for run in self._less if run in self._base]
@@ -272,7 +272,7 @@ class Strikes(Mapping[RunId, Strike]):
         return [self._more[run] for run in runs[len(earlier) :] if run not in self._less]
 
     def changed_from(self, before: Strikes) -> tuple[list[Strike], list[Strike]]:
-        """The strikes that an earlier mapping does not have, and those that only it has."""
+        """Returns the strikes that an earlier mapping does not have, and those that only it has."""
         if self is before:
             return [], []
         added = self._added_to(before)
@@ -338,37 +338,37 @@ def _stands(piece: Piece, origin: str, strikes: Strikes) -> bool:
 
 
 def who(stamp: Stamp) -> str | tuple[str, int]:
-    """Whose write it is: a scope's, or one of its own."""
+    """Tells whose write it is: a scope's, or one of its own."""
     return stamp[4] or (stamp[1], stamp[2])
 
 
 def common_to_run(piece: Piece) -> tuple[object, ...]:
-    """What a piece has in common with all of its run: where that came from."""
+    """Returns what a piece has in common with all of its run: where that came from."""
     return (piece.stamp, piece.parent, piece.line, piece.replaces, piece.beside, piece.credits)
 
 
 def first_of(piece: Piece) -> Anchor:
-    """The first character of a piece."""
+    """Returns the first character of a piece."""
     return (*run_of(piece), piece.offset)
 
 
 def last_of(piece: Piece) -> Anchor:
-    """The last character of a piece."""
+    """Returns the last character of a piece."""
     return (*run_of(piece), piece.offset + len(piece.content) - 1)
 
 
 def run_of(item: Piece | Strike) -> RunId:
-    """The id of the run that a piece belongs to, or of a strike."""
+    """Returns the id of the run that a piece belongs to, or of a strike."""
     return (item.stamp.replica, item.stamp.n, item.k)
 
 
 def is_mark(strike: Strike) -> bool:
-    """Whether a strike says of what it is over that it was taken back."""
+    """Tells whether a strike says of what it is over that it was taken back."""
     return strike[0][4] == TAKEN_BACK
 
 
 def is_opening(piece: Piece) -> bool:
-    """Whether a piece is of what an empty text became, that is one unit."""
+    """Tells whether a piece is of what an empty text became, that is one unit."""
     beside = piece[9]
     return beside is not None and beside[3] == EMPTIED
 
@@ -381,23 +381,23 @@ def _place_of(piece: Piece) -> _Place:
 
 
 def is_seal(strike: Strike) -> bool:
-    """Whether a strike says of what it is over that it was set aside."""
+    """Tells whether a strike says of what it is over that it was set aside."""
     return strike[1] == SEAL
 
 
 def is_note(strike: Strike) -> bool:
-    """Whether a strike removes nothing, but says what became of that which it is over."""
+    """Tells whether a strike removes nothing, but says what became of that which it is over."""
     return is_mark(strike) or is_seal(strike)
 
 
 def struck_by(struck: tuple[RunId, ...], more: Iterable[RunId]) -> tuple[RunId, ...]:
-    """The strikes over a piece, with more of them."""
+    """Returns the strikes over a piece, with more of them."""
     new = sorted({*more})
     return (*struck, *new) if not (struck and new) or struck[-1] < new[0] else tuple(sorted({*struck, *new}))
 
 
 def newest_root(pieces: Iterable[Piece]) -> tuple[float, str, int]:
-    """The place of the newest root run in the order of writes."""
+    """Returns the place of the newest root run in the order of writes."""
     return max((order_of(piece.stamp) for piece in pieces if piece.parent is None), default=_NO_ROOT)
 
 
@@ -406,7 +406,7 @@ Under: TypeAlias = dict[RunId, list[tuple[int, "Piece"]]]
 
 
 def under_gone(pieces: Iterable[Piece], strikes: Mapping[RunId, Strike]) -> Under:
-    """Over which pieces those strikes are that do not stand any more."""
+    """Tells over which pieces those strikes are that do not stand any more."""
     under: Under = {}
     for number, piece in enumerate(pieces):
         for run in piece.struck:
@@ -416,8 +416,9 @@ def under_gone(pieces: Iterable[Piece], strikes: Mapping[RunId, Strike]) -> Unde
 
 
 def standing_again(under: Under, runs: Iterable[RunId]) -> list[tuple[int, Piece]]:
-    """The live pieces, with their numbers, in the place of which some runs stood that were taken back, or others that
-    these had replaced: over them are strikes with the ids of those, which do not stand any more (``under_gone``)."""
+    """Finds the live pieces, with their numbers, in the place of which some runs stood that were taken back, or others
+    that these had replaced: over them are strikes with the ids of those, which do not stand any more
+    (``under_gone``)."""
     found: dict[int, Piece] = {}
     waiting = [*runs]
     known = {*waiting}
@@ -542,7 +543,7 @@ class Block:
         self._gone: Gone | Literal[False] | None = None  # ``False``: there is something that nobody struck
 
     def gone(self, strikes: Strikes) -> Gone | None:
-        """What is removed here, if that is all that is here and each strike over it stands; else ``None``."""
+        """Returns what is removed here, if that is all that is here and each strike over it stands; else ``None``."""
         if self._gone is None:
             live = [piece for piece in self.pieces if piece[7]]
             if not all(piece[6] for piece in live):
@@ -774,7 +775,7 @@ class Sequence:
         return self._blocks[block].pieces[at]
 
     def since(self, number: int, upto: int | None = None) -> list[Piece]:
-        """A copy of the pieces from a number on, up to another."""
+        """Returns a copy of the pieces from a number on, up to another."""
         past = self._size if upto is None or upto > self._size else upto
         if number >= past:
             return []
@@ -791,8 +792,8 @@ class Sequence:
         ]
 
     def by_block(self, number: int, upto: int) -> Iterable[tuple[int, Items[Piece], Block | None]]:
-        """The pieces from a number on, up to another: of each block the number of the first, and these; with the block
-        if they are all of it, and many."""
+        """Gives the pieces from a number on, up to another: of each block the number of the first, and these; with the
+        block if they are all of it, and many."""
         if len(self._blocks) == 1 and (number or self._size < WORTH_REMEMBERING):
             return ((number, self._blocks[0].pieces[number:upto], None),)
         return self._in_blocks(number, upto)
@@ -813,7 +814,7 @@ class Sequence:
                 yield first, block.pieces[first - begin : upto - begin], None
 
     def onward(self, number: int) -> Iterator[Piece]:
-        """The pieces from a number on."""
+        """Gives the pieces from a number on."""
         if number < self._size:
             first, low = self._find(number)
             yield from self._blocks[first].pieces[low:]
@@ -821,7 +822,7 @@ class Sequence:
                 yield from block.pieces
 
     def backward(self, number: int) -> Iterator[Piece]:
-        """The pieces before a number, the last first."""
+        """Gives the pieces before a number, the last first."""
         if number > 0:
             last, high = self._find(number - 1)
             yield from reversed(self._blocks[last].pieces[: high + 1])
@@ -829,12 +830,12 @@ class Sequence:
                 yield from reversed(block.pieces)
 
     def has_run(self, run: RunId) -> bool:
-        """Whether anything of a run is here."""
+        """Tells whether anything of a run is here."""
         replica, n, _ = run
         return any(block.newest.get(replica, -1) >= n and run in block.runs for block in self._blocks)
 
     def digest(self) -> str:
-        """What tells this from every other text or list, whoever holds it, and however it came to be."""
+        """Returns what tells this from every other text or list, whoever holds it, and however it came to be."""
         value = 0
         for block in self._blocks:
             here, shift, _ = block.fingerprint
@@ -848,11 +849,11 @@ class Sequence:
         self.strikes.sum()
 
     def weight(self) -> int:
-        """How much there is to tell of it, in bytes."""
+        """Estimates how much there is to tell of it, in bytes."""
         return sum([block.fingerprint.size for block in self._blocks])
 
     def follows(self, before: Sequence) -> bool:
-        """Whether it is remembered that this was made of an earlier one."""
+        """Tells whether it is remembered that this was made of an earlier one."""
         return self._cut is not None and self._cut[0] is before._mark
 
     def remember(self, before: Sequence) -> None:
@@ -860,11 +861,11 @@ class Sequence:
         self._cut = (before._marked(), tuple(self.changed_from(before)))
 
     def pieces(self) -> list[Piece]:
-        """A copy of the pieces, in document order."""
+        """Returns a copy of the pieces, in document order."""
         return [*chain.from_iterable([block.pieces for block in self._blocks])]
 
     def changed_from(self, before: Sequence) -> Items[Changed]:
-        """Where this has other pieces than an earlier sequence, in order.
+        """Tells where this has other pieces than an earlier sequence, in order.
 
         How it was made from the earlier one is mostly remembered; else most are in the very same blocks, or are the
         very same objects, which tuples compare fast.
@@ -1041,7 +1042,7 @@ class Sequence:
         return groups
 
     def standing_of(self, origin: str) -> list[tuple[int, Piece]]:
-        """The pieces that one scope has put and has not struck itself, with their numbers. Which these are is
+        """Returns the pieces that one scope has put and has not struck itself, with their numbers. Which these are is
         remembered for the last that asked, since it mostly asks again."""
         if self._standing is None or self._standing[0] != origin:
             numbers = [number for number, piece in self._of(origin) if _stands(piece, origin, self.strikes)]
@@ -1067,7 +1068,7 @@ class Sequence:
         return self._mark
 
     def only_appends_to(self, before: Sequence) -> bool:
-        """Whether it is certain that this is an earlier sequence with more pieces at its end."""
+        """Tells whether it is certain that this is an earlier sequence with more pieces at its end."""
         if self.strikes is not before.strikes or before._size >= self._size:
             return False
         return all(changed.was_first == before._size for changed in self.changed_from(before))
@@ -1096,7 +1097,7 @@ class Sequence:
         self._standing = (origin, mine)
 
     def is_news(self, seen: SeenBy) -> bool:
-        """Whether it is certain, without a look at each piece, that somebody has seen none of them."""
+        """Tells whether it is certain, without a look at each piece, that somebody has seen none of them."""
         if not self._size or not isinstance(seen, Seen) or seen.origin is None or seen(self[0].stamp):
             return False
         if self._authors is None:
@@ -1127,7 +1128,8 @@ class Sequence:
         return False
 
     def only(self, seen: SeenBy) -> Sequence:
-        """What this sequence is made of by the writes alone that somebody has seen: all of it but the few others."""
+        """Returns what this sequence is made of by the writes alone that somebody has seen: all of it but the few
+        others."""
         part = self.shown_to(seen)
         if part is self:
             return self
@@ -1145,8 +1147,8 @@ class Sequence:
         return part
 
     def shown_to(self, seen: SeenBy, own: Stamp | None = None) -> Sequence:
-        """What this sequence shows to somebody who has seen not all of it: what others have put is not live, and what
-        others have struck is not struck. Strikes that are over nothing then are not taken out.
+        """Returns what this sequence shows to somebody who has seen not all of it: what others have put is not live,
+        and what others have struck is not struck. Strikes that are over nothing then are not taken out.
 
         Args:
             own: a write that counts as seen as well.
@@ -1176,7 +1178,7 @@ class Sequence:
         return part
 
     def is_seen(self, seen: SeenBy) -> bool:
-        """Whether somebody has seen all that stands."""
+        """Tells whether somebody has seen all that stands."""
         strikes = self.strikes
         for _, block in self._beyond(seen):
             for piece in block.pieces:
@@ -1188,11 +1190,11 @@ class Sequence:
         return True
 
     def begins_at(self) -> float:
-        """When the first write was made that put something here which stands; infinite if nothing does."""
+        """Tells when the first write was made that put something here which stands; infinite if nothing does."""
         return min((block.oldest for block in self._blocks), default=math.inf)
 
     def has_beyond(self, known: VersionVector) -> bool:
-        """Whether something is here that was put by a write which a version vector does not know."""
+        """Tells whether something is here that was put by a write which a version vector does not know."""
         for block in self._blocks:
             if any(n > known.get(replica, 0) for replica, n in block.newest.items()) and any(
                 piece[7] and not is_covered(piece[0], known) for piece in block.pieces
@@ -1210,7 +1212,7 @@ class Sequence:
                     break
 
     def renamed(self, name: Callable[[str], str]) -> Sequence:
-        """The same sequence with other names for the replicas in its dots."""
+        """Returns the same sequence with other names for the replicas in its dots."""
 
         def run(id_: RunId) -> RunId:
             return (name(id_[0]), *id_[1:])
@@ -1228,26 +1230,27 @@ class Sequence:
         return Sequence(pieces, {run_of(strike): strike for strike in strikes}, newest)
 
     def is_list(self) -> bool:
-        """Whether this holds items, not text."""
+        """Tells whether this holds items, not text."""
         return bool(self._size) and not isinstance(self[0].content, str)
 
     def is_alive(self) -> bool:
-        """Whether any write to it still stands, marks and seals apart; if none does, the sequence can be forgotten."""
+        """Tells whether any write to it still stands, marks and seals apart; if none does, the sequence can be
+        forgotten."""
         for stamp, k in self.strikes.values():
             if k != SEAL and stamp[4] != TAKEN_BACK:  # no note: asked at each edit
                 return True
         return any(piece.live for piece in self)
 
     def marks(self) -> frozenset[RunId]:
-        """The marks that stand."""
+        """Returns the marks that stand."""
         return frozenset(self.strikes.standing(self.strikes.of(TAKEN_BACK)))
 
     def seals(self) -> frozenset[RunId]:
-        """The seals that stand."""
+        """Returns the seals that stand."""
         return frozenset(self.strikes.standing(self.strikes.seals()))
 
     def stamps(self) -> Iterator[Stamp]:
-        """The stamps of the writes that still stand."""
+        """Gives the stamps of the writes that still stand."""
         for piece in self:
             if piece.live:
                 yield piece.stamp
@@ -1255,7 +1258,7 @@ class Sequence:
             yield strike.stamp
 
     def writes(self) -> Iterator[Stamp]:
-        """The same without marks."""
+        """Gives the same without marks."""
         return (stamp for stamp in self.stamps() if stamp[4] != TAKEN_BACK)
 
     # -- what is weighed, and what is shown --------------------------------------------------------------------------
@@ -1270,7 +1273,7 @@ class Sequence:
         return self._overlapping
 
     def openings(self) -> dict[RunId, list[Piece]]:
-        """What an empty text became that is one unit, in the eyes of its writers, by run."""
+        """Returns what an empty text became that is one unit, in the eyes of its writers, by run."""
         found: dict[RunId, list[Piece]] = {}
         for block in self._blocks:
             for at in block.places.get(_OPENING, ()):
@@ -1289,7 +1292,7 @@ class Sequence:
         return self._twins
 
     def alike(self) -> list[dict[RunId, list[Piece]]]:
-        """The insertions, by run, that have units in common between the same neighbours."""
+        """Returns the insertions, by run, that have units in common between the same neighbours."""
         twins, found = self.twins, dict[_Place, dict[RunId, list[Piece]]]()
         for block in self._blocks if twins else ():
             for place in [place for place in twins if place in block.places]:
@@ -1316,7 +1319,7 @@ class Sequence:
         return self._crowded
 
     def crowded(self, runs: Iterable[RunId]) -> Iterator[tuple[Piece, list[RunId]]]:
-        """The pieces that some strikes stand over together with others, with all of these."""
+        """Gives the pieces that some strikes stand over together with others, with all of these."""
         strikes = self.strikes
         runs = {*strikes.standing(runs)}
         for _, piece in self.under(runs) if runs else ():
@@ -1326,8 +1329,8 @@ class Sequence:
                     yield piece, standing
 
     def agreements(self, rules: object) -> dict[RunId, Agreement]:
-        """What was found of strikes that meet and agree, by some rules, as long as nothing that it was found by is
-        another: by strike."""
+        """Returns what was found of strikes that meet and agree, by some rules, as long as nothing that it was found by
+        is another: by strike."""
         if self._agreements is None or self._agreements[0] != rules:
             return {}
         known = dict(self._agreements[1])
@@ -1349,7 +1352,7 @@ class Sequence:
         self._crowded = frozenset(chain(agreements, others))
 
     def touching(self, runs: Set[RunId]) -> Iterator[tuple[int, Piece]]:
-        """The pieces of some runs, and those that strikes with these ids are over, with their numbers."""
+        """Gives the pieces of some runs, and those that strikes with these ids are over, with their numbers."""
         for at, block in enumerate(self._blocks):
             if not (runs.isdisjoint(block.runs) and runs.isdisjoint(block.struck)):
                 for number, piece in enumerate(block.pieces, self._begins[at]):
@@ -1357,7 +1360,7 @@ class Sequence:
                         yield number, piece
 
     def under(self, runs: Set[RunId]) -> Iterator[tuple[int, Piece]]:
-        """The pieces that strikes with these ids are over, with their numbers."""
+        """Gives the pieces that strikes with these ids are over, with their numbers."""
         for at, block in enumerate(self._blocks):
             if not runs.isdisjoint(block.struck):
                 for number, piece in enumerate(block.pieces, self._begins[at]):
@@ -1365,7 +1368,7 @@ class Sequence:
                         yield number, piece
 
     def anchored(self, places: Set[Anchor]) -> Iterator[tuple[int, Piece]]:
-        """The pieces of what was inserted behind some characters, with their numbers."""
+        """Gives the pieces of what was inserted behind some characters, with their numbers."""
         for at, block in enumerate(self._blocks):
             if not places.isdisjoint(block.hosts):
                 for number, piece in enumerate(block.pieces, self._begins[at]):
@@ -1391,7 +1394,7 @@ class Sequence:
         return self._layout is not None
 
     def laid_out(self, key: object, compute: Callable[[Seed | None], T]) -> T:
-        """A layout, remembered under a key.
+        """Returns a layout, remembered under a key.
 
         Args:
             compute: makes it, from that of a sequence that has most in common with this one where there is one.

@@ -44,7 +44,7 @@ class Spliced:
         self.removed = removed
 
     def earlier(self, later: object) -> Sequence:
-        """The earlier content.
+        """Returns the earlier content.
 
         Raises:
             ConcordantError: ``later`` is not what came of it.
@@ -57,7 +57,7 @@ class Spliced:
         return _made(later, edits, self.removed, self.added, alone=not self.removed)
 
     def later(self, earlier: object) -> Sequence:
-        """The later content.
+        """Returns the later content.
 
         Raises:
             ConcordantError: ``earlier`` is not what it was made of.
@@ -86,7 +86,7 @@ class Former:
         self.removed = removed
 
     def earlier(self, later: object) -> Sequence:
-        """The earlier content.
+        """Returns the earlier content.
 
         Raises:
             ConcordantError: ``later`` is not what came of it.
@@ -99,7 +99,7 @@ class Former:
 
 
 def splice(before: Sequence, after: Sequence) -> Spliced:
-    """How ``before`` became ``after``."""
+    """Tells how ``before`` became ``after``."""
     changed = after.changed_from(before)
     hunks = [
         Swap(was_first, before.since(was_first, was_past), after.since(first, past))
@@ -136,7 +136,7 @@ Contents: TypeAlias = dict[RunId, dict[int, Content]]
 
 
 def contents_of(pieces: Iterable[Piece]) -> Contents:
-    """What stands where in the runs of some pieces."""
+    """Returns what stands where in the runs of some pieces."""
     found: Contents = {}
     for piece in pieces:
         found.setdefault(run_of(piece), {})[piece.offset] = piece.content
@@ -144,7 +144,7 @@ def contents_of(pieces: Iterable[Piece]) -> Contents:
 
 
 def content_in(contents: Contents, piece: Piece, length: int) -> Content | None:
-    """What stands from where a piece begins, so many characters or items; ``None`` if that is not known."""
+    """Returns what stands from where a piece begins, so many characters or items; ``None`` if that is not known."""
     parts = contents.get(run_of(piece), {})
     offset, end = piece.offset, piece.offset + length
     found: list[Content] = []

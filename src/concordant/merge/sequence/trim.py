@@ -54,7 +54,7 @@ class Trimmed(NamedTuple):
 def trimmed(
     sequence: Sequence, goes: Callable[[Stamp, Stamp], bool], dropped: Callable[[Stamp], bool], within: range
 ) -> Trimmed | None:
-    """The sequence without removed pieces; ``None`` if none can go.
+    """Returns the sequence without removed pieces; ``None`` if none can go.
 
     Args:
         goes: whether nobody can refer any more to what one write has put and another has struck.
@@ -158,7 +158,7 @@ def _held(sequence: Sequence, gone: Mapping[int, Piece], moves: Mapping[int, _Mo
 
 
 def untrimmed(sequence: Sequence, before: Sequence, after: Sequence) -> Sequence:
-    """A sequence with what was forgotten of it when it became another: what had been removed is there again, as
+    """Returns a sequence with what was forgotten of it when it became another: what had been removed is there again, as
     removed.
 
     Args:
@@ -183,14 +183,14 @@ def untrimmed(sequence: Sequence, before: Sequence, after: Sequence) -> Sequence
 
 
 def lost_between(before: Sequence, after: Sequence) -> list[Piece]:
-    """What had been removed from a sequence and was forgotten when it became another."""
+    """Returns what had been removed from a sequence and was forgotten when it became another."""
     gone = [piece for piece, over in removed(before) if over and piece.live]
     now = Family(after if gone else ())
     return [piece for piece in gone if now.at(first_of(piece)) is None]
 
 
 def removed(sequence: Sequence) -> Iterator[tuple[Piece, list[Stamp]]]:
-    """The pieces that were removed, each with the writes whose strikes are over it."""
+    """Gives the pieces that were removed, each with the writes whose strikes are over it."""
     strikes = sequence.strikes
     for piece in sequence:
         over = strikes.stamps(strikes.standing(piece.struck)) if piece.struck else []
@@ -199,8 +199,8 @@ def removed(sequence: Sequence) -> Iterator[tuple[Piece, list[Stamp]]]:
 
 
 def weighed(sequence: Sequence) -> set[RunId]:
-    """The strikes and insertions that are weighed against others: what they concern is not forgotten. Removals that
-    agree by whatever rules are none of them."""
+    """Returns the strikes and insertions that are weighed against others: what they concern is not forgotten. Removals
+    that agree by whatever rules are none of them."""
     found: set[RunId] = set()
     if sequence.overlapping:
         crowds = [{*standing} for _, standing in sequence.crowded(sequence.crowd)]

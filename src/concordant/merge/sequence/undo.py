@@ -64,7 +64,7 @@ class Taking(NamedTuple):
 
 
 def takes_away(before: Sequence, after: Sequence) -> bool:
-    """Whether a change may have dropped strikes, or runs that stood."""
+    """Tells whether a change may have dropped strikes, or runs that stood."""
     change = splice(before, after)
     stand = {run_of(piece) for hunk in change.hunks for piece in hunk.now if piece.live}
     return bool(change.removed) or any(p.live and run_of(p) not in stand for hunk in change.hunks for p in hunk.was)
@@ -79,7 +79,7 @@ def undone(
     next_run: Callable[[], int],
     earlier: Items[Stamp] = (),
 ) -> Sequence | None:
-    """The sequence without what some writes did to it; ``None`` if nothing stands any more.
+    """Returns the sequence without what some writes did to it; ``None`` if nothing stands any more.
 
     Args:
         sequence: as it stands now.
@@ -107,8 +107,8 @@ def undone(
 def reinstated(
     sequence: Sequence, stamp: Stamp, before: Sequence, gone: SeenBy, rules: Rules, next_run: Callable[[], int]
 ) -> tuple[Sequence | None, Mapping[RunId, RunId]]:
-    """The sequence as it was before writes on which nobody has worked since, ``None`` if nothing stood; and of the runs
-    and strikes that were made again which these are.
+    """Returns the sequence as it was before writes on which nobody has worked since, ``None`` if nothing stood; and of
+    the runs and strikes that were made again which these are.
 
     Args:
         sequence, stamp, gone, rules, next_run: as for ``undone``.
