@@ -141,6 +141,12 @@ def test_g4_g13_a_hundred_edits_are_as_the_exact_model_says(name: str, seed: str
     play(name, f"{seed}/{name}", 100, 20, 20)
 
 
+def test_g13_what_goes_along_with_what_stands_again_is_weighed_with_its_twins() -> None:
+    """A history in which somebody went on from what had been set aside, and one of the strikes that had agreed goes the
+    way of that now: those that had agreed with it are asked about with it, as after a restart."""
+    play("sentence", "1011/sentence", 75, 20, 20)
+
+
 @pytest.mark.torture
 @pytest.mark.parametrize("name", RULES)
 def test_g4_g13_a_thousand_edits_are_as_the_exact_model_says(name: str, seed: str) -> None:

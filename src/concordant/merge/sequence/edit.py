@@ -654,13 +654,20 @@ class _Edit:
         if not strikes and not inserts:
             return [piece]
         stamp, k, offset, content, parent, line, struck, *more = piece
+        beginning: dict[int, list[tuple[int, int, RunId]]] = {}
+        for number, (start, end, run) in enumerate(strikes):
+            beginning.setdefault(start, []).append((number, end, run))
+        behind: dict[int, list[Piece]] = {}
+        for at, new in inserts:
+            behind.setdefault(at, []).append(new)
         parts: list[Piece] = []
+        over: list[tuple[int, int, RunId]] = []
         for low, high in pairwise(_cuts(len(content), strikes, inserts)):
-            over = [run for start, end, run in strikes if start <= low and high <= end]
-            all_over = struck_by(struck, over) if over else struck
+            over = sorted(one for one in (*over, *beginning.get(low, ())) if one[1] > low)
+            all_over = struck_by(struck, [run for _, _, run in over]) if over else struck
             part = (stamp, k, offset + low, content[low:high], parent, line, all_over, *more)
             parts.append(tuple.__new__(Piece, part))  # its own ways are slower, being Python
-            parts += [new for at, new in inserts if at == high]
+            parts += behind.get(high, ())
         return parts
 
 

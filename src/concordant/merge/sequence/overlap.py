@@ -300,6 +300,7 @@ class _Weighing:
                     join(standing)
                 else:
                     gaps.append(standing)
+            again = again or self._agreed_with_what_goes_along(leader.keys())
             for run in again:  # another strike has come to them
                 del self.agreed[run]
             unknown = again
@@ -309,6 +310,7 @@ class _Weighing:
         for standing in gaps:
             join(self._changes_of_a_gap(standing))
         for root, run in self._going_along(leader.keys()):
+            self.homes.setdefault(run, root)
             join([root, run])
         groups: dict[RunId, Group] = {}
         for run in sorted(leader, key=self._place):
@@ -354,8 +356,12 @@ class _Weighing:
         """What goes the way of something that stands again, each with that."""
         for root in sorted(self.raised & runs, key=self._place):
             for run in self._gone_on_from(root):
-                self.homes.setdefault(run, root)
                 yield root, run
+
+    def _agreed_with_what_goes_along(self, runs: Set[RunId]) -> set[RunId]:
+        """The strikes of which it was known that they agree, where one of them goes another's way by now."""
+        along = [run for _, run in self._going_along(runs) if run in self.agreed]
+        return {one for run in along for one in self.agreed[run].runs}
 
     def _gone_on_from(self, root: RunId) -> list[RunId]:
         """The strikes over what was made of something that stands again, and over more than that: they go its way."""
