@@ -1603,7 +1603,7 @@ def has_twin(piece: Piece, onward: Iterable[Piece]) -> bool:
     return _has_units_of(piece, found if parent is not None else found[::-1])
 
 
-def _has_units_of(piece: Piece, others: Iterable[Piece]) -> bool:
+def _has_units_of(piece: Piece, others: list[Piece]) -> bool:
     """Whether a piece has units in common with what one of some runs says, whose pieces are in order."""
     mine, text = _units_of(str(piece.content)), "".join([str(other[3]) for other in others])
     return any(unit in text for unit in mine) and any(not mine.isdisjoint(_units_of(text)) for text in _runs_of(others))
