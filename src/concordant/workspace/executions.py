@@ -310,10 +310,12 @@ class Retries:
 
     def identity(self, scope: Scope, document: Address) -> Op | None:
         """Returns the identity of a task's next put to a document, by which a later execution of the task finds it;
-        ``None`` outside tasks."""
+        ``None`` outside tasks. Whoever runs the task, here, has seen that it puts it."""
         task = scope.task
         if task is None:
             return None
+        if self._core.scoping.has_marks:
+            self._core.scoping.note_run(document, scope)
         base = scope.base
         again = base.executed_before
         if again is None:

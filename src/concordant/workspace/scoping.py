@@ -101,11 +101,15 @@ class Scoping:
     Args:
         storage: tells the number and time of the last commit.
         read_marks: how long, in seconds, a read without framework and name makes a later put an edit of it.
+
+    Attributes:
+        has_marks: whether there ever was such a read.
     """
 
     def __init__(self, storage: Storage, read_marks: float) -> None:
         self._storage = storage
         self._reads = ReadMarks(read_marks)
+        self.has_marks = False
         self._nobody = Scope(ANONYMOUS, "", sys.maxsize)  # whose writes nobody continues, so that it remembers nothing
         self._acting: ContextVar[Acting | None] = ContextVar("concordant_acting", default=None)
         self._providers: tuple[Provider, ...] = ()
@@ -269,12 +273,13 @@ class Scoping:
     def note_run(self, document: Address, scope: Scope) -> None:
         """Notes that a task puts to a document, for the reads of the context that runs it: a program that has a graph
         run goes on after it."""
-        found = self._reads.get(document) if scope.task is not None else None
+        found = self._reads.get(document)
         if found is not None:
             found[2].add(scope.origin)
 
     def note_read(self, document: tuple[tuple[str, ...], str], snapshot: ReadSnapshot) -> None:
         """Remembers a read without framework and name, for a later put in this context."""
+        self.has_marks = True
         self._reads.put(document, snapshot, set())
 
     @contextmanager

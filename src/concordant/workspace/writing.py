@@ -223,7 +223,7 @@ class Writing:
             self.reading.recall(scope, namespace, key)
         plain = settings is None and (ttl is None) | (ttl is KEEP)  # it may refuse to be compared
         stored, lifetime = (_UNSET, ttl) if plain else self.stored_beside(namespace, key, settings, ttl)
-        op = self._identity(scope, document)
+        op = self.retries.identity(scope, document)
         snapshot = scope.basis(document)
         if plain and snapshot is None and self.creates and not (parked or schema.checked):
             try:
@@ -284,11 +284,6 @@ class Writing:
             raise
         self._commit_all(writes)
 
-    def _identity(self, scope: Scope, document: tuple[Namespace, str]) -> Op | None:
-        """What a task's next put to a document is known by; whoever runs the task, here, has seen that it puts it."""
-        self.scoping.note_run(document, scope)
-        return self.retries.identity(scope, document)
-
     def _put(self, namespace: Namespace, key: str, value: Any, scope: Scope | None) -> Pending:
         schema = self.registry.writable(namespace, key)
         if scope is None:
@@ -296,7 +291,7 @@ class Writing:
         body, parked = self.registry.incoming(schema, namespace, key, value)
         if scope.seen_tokens is not None:
             self.reading.recall(scope, namespace, key)
-        op = self._identity(scope, (namespace, key)) if scope.task is not None else None
+        op = self.retries.identity(scope, (namespace, key)) if scope.task is not None else None
         snapshot = scope.basis((namespace, key))
         return self._pending_put(schema, (namespace, key), scope, snapshot, value, body, parked, op)
 
@@ -331,7 +326,7 @@ class Writing:
         pending = Pending(schema, self.storage, namespace, key, scope, snapshot, "delete")
         pending.existed = scope.written.get(document, True if snapshot is not None and snapshot.base else None)
         if scope.task is not None:
-            pending.op = self._identity(scope, document)
+            pending.op = self.retries.identity(scope, document)
         if scope.origin:
             at, time = (snapshot.at, snapshot.time) if snapshot else (-1, 0.0)
             put = ReadSnapshot(at, {}, put=scope.origin, time=time)
@@ -350,7 +345,7 @@ class Writing:
         body, parked = self.registry.incoming(schema, namespace, key, value)
         if scope.seen_tokens is not None:
             self.reading.recall(scope, namespace, key)
-        op = self._identity(scope, document) if scope.task is not None else None
+        op = self.retries.identity(scope, document) if scope.task is not None else None
         if self.creates and not (parked or if_version or schema.checked or document in scope.written):
             try:
                 n = self.storage.create(namespace, key, scope.agent, scope.origin, "write", body, op)
@@ -408,7 +403,7 @@ class Writing:
     def commit_together(self, writes: Sequence[Pending]) -> None:
         """Commits writes of the tasks that call in one transaction: all of them or none."""
         for write in writes:
-            write.op = self._identity(write.scope, (write.namespace, write.key))
+            write.op = self.retries.identity(write.scope, (write.namespace, write.key))
         self._commit_all(writes)
 
     def _commit_all(self, writes: Sequence[Pending]) -> None:
@@ -488,7 +483,7 @@ class Writing:
         if unchanged:
             return Receipt(version_of(self.storage.load(draft.namespace, draft.key)))
         if scope.task is not None:
-            pending.op = self._identity(scope, (draft.namespace, draft.key))
+            pending.op = self.retries.identity(scope, (draft.namespace, draft.key))
         receipt = self.commit(pending)
         # A default that nobody touched was not written, so it is nothing that a later put could leave as it is.
         self._note_edit(scope, draft, {name: whole[name] for name in after})

@@ -194,7 +194,7 @@ def _apply(record: Record, tree: Tree, write: Write, root: Field, on_delete: str
     if write.places:
         change.places = _stored(root, write.places)
     again = take_back(change, root, write.earlier)
-    taken_back = dict(change.after)
+    taken_back = dict(change.after) if write.earlier else {}
     made = _NOTHING
     if write.mode == "delete":
         change.delete((), existed=write.existed)

@@ -656,18 +656,23 @@ class _Edit:
         stamp, k, offset, content, parent, line, struck, *more = piece
         beginning: dict[int, list[tuple[int, int, RunId]]] = {}
         for number, (start, end, run) in enumerate(strikes):
-            beginning.setdefault(start, []).append((number, end, run))
+            if start < end:
+                beginning.setdefault(start, []).append((number, end, run))
         behind: dict[int, list[Piece]] = {}
         for at, new in inserts:
             behind.setdefault(at, []).append(new)
         parts: list[Piece] = []
         over: list[tuple[int, int, RunId]] = []
         for low, high in pairwise(_cuts(len(content), strikes, inserts)):
-            over = sorted(one for one in (*over, *beginning.get(low, ())) if one[1] > low)
+            if over:
+                over = [one for one in over if one[1] > low]
+            if low in beginning:
+                over = sorted([*over, *beginning[low]])
             all_over = struck_by(struck, [run for _, _, run in over]) if over else struck
             part = (stamp, k, offset + low, content[low:high], parent, line, all_over, *more)
             parts.append(tuple.__new__(Piece, part))  # its own ways are slower, being Python
-            parts += behind.get(high, ())
+            if high in behind:
+                parts += behind[high]
         return parts
 
 
