@@ -79,7 +79,7 @@ def spoilt(sound: Pairs, chance: random.Random) -> tuple[Pairs, str]:
     elif way == 2:
         at = chance.randrange(len(key))
         pairs[key[:at] + bytes([chance.randrange(256)]) + key[at + 1 :]] = pairs.pop(key)
-    elif way == 3:
+    elif way == 3 and old:
         at = chance.randrange(len(old))
         pairs[key] = old[:at] + bytes([old[at] ^ 1 << chance.randrange(8)]) + old[at + 1 :]
     else:
