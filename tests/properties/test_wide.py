@@ -158,10 +158,28 @@ def edited(agent: Agent, news: dict[str, Any]) -> None:
         found.packages.update(news)
 
 
-@pytest.mark.parametrize("case", [first_edits, rewritten_beside_a_deletion])
+class Team(BaseModel):
+    """Records by name."""
+
+    members: Annotated[dict[str, Crowd], Map()] = {}
+
+
+def removed_and_written_again(count: int) -> Iterator[Work]:
+    ws = workspace(Team)
+    ada, bob = ws.agent("ada"), ws.agent("bob")
+    bob.read(*AT)
+    members = {f"m{n}": {"tags": ["a"], "owners": {"x": "y"}} for n in range(count)}
+    ada.write(*AT, {"members": members})
+    bob.write(*AT, {"members": {"other": {"tags": ["b"]}}})
+    with ada.edit(*AT) as team:
+        team.members = {}
+    yield lambda: (ada.write(*AT, {"members": members}), ws.get(*AT))
+
+
+@pytest.mark.parametrize("case", [first_edits, rewritten_beside_a_deletion, removed_and_written_again])
 def test_four_times_the_dicts_in_a_tree_cost_six_times_as_much_at_most(case: Callable[[int], Iterator[Work]]) -> None:
     """Trees are linear in what they hold: when they are first taken apart, written whole beside others, written beside
-    their deletion, and when a writer of all of them is taken back."""
+    their deletion, and when a writer of all of them is taken back; so are records that were removed and come again."""
     [*_] = (work() for work in case(3))
     few, many = ([calls(work) for work in case(count)] for count in (60, 240))
     assert all(more <= 6 * less for less, more in zip(few, many, strict=True)), (few, many)

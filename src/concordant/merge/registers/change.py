@@ -352,7 +352,7 @@ class Change:
             return True
         below: Any = leaf_at(self.tree, path)
         standing = {part: node for part, node in (below or {}).items() if part is not None}
-        if not any(place[: len(path)] == path and place[-1] is not None for place in self.after):
+        if all(place[-1] is None for place in self._written_names().places(path)):
             return is_alive(standing)
         left = (self.live((*path, *place)) for place, _ in leaves(standing) if place[0] != PARKED)
         return any(leaf is not None and stands(leaf) for leaf in left)
@@ -447,21 +447,11 @@ class Change:
         if places is None:
             tree: Any = leaf_at(self.tree, path)
             places = [p for p, _ in leaves(tree, path)] if isinstance(tree, dict) else []
-        paths = {p for p in places if p[: len(path)] == path} | {p for p in self._after if p[: len(path)] == path}
+        paths = {p for p in places if p[: len(path)] == path}.union(self._written_names().places(path))
         for depth in range(len(path)) if self.covering else ():
-            paths.update(self._kept_places(path[:depth], path[depth:]))
+            kept = self._keeping(path[:depth]).names().places(path[depth:])
+            paths.update((*path[:depth], *place) for place in kept)
         return sorted(paths - {(*path, None)}, key=repr)
-
-    def _kept_places(self, holder: Path, path: Path) -> Iterator[Path]:
-        """The places of what the deletions of a container keep, or have kept, in one in it."""
-        names = self._keeping(holder).names()
-        ahead = [(*path, name) for name in names.below(path)]
-        while ahead:
-            place = ahead.pop()
-            inner = names.below(place)
-            ahead += [(*place, name) for name in inner]
-            if not inner:
-                yield (*holder, *place)
 
     def _holders_above(self, path: Path, leaf_path: Path) -> list[tuple[Path, Path]]:
         """The containers above one whose deletions may keep something of a leaf in it, with what remains of its path

@@ -40,6 +40,16 @@ class NamesBelow:
         """Returns the names below a container."""
         return self._below.get(path, _NO_NAMES)
 
+    def places(self, path: Path) -> Iterator[Path]:
+        """Iterates the places in a container."""
+        ahead = [(*path, name) for name in self.below(path)]
+        while ahead:
+            place = ahead.pop()
+            inner = self.below(place)
+            ahead += [(*place, name) for name in inner]
+            if not inner:
+                yield place
+
 
 class Keeping:
     """What the deletions in a container's register keep, in the making: of each place a leaf may be parted from it.
